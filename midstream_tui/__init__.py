@@ -1,0 +1,1 @@
+"""MidStream: a terminal dashboard for live LLM and media streams."""
