@@ -14,14 +14,14 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "LyapunovFit", "PatternHit", "RecurrenceQuantification", "Repetition", "SeriesReport",
     ),
     "embedding": ("autocorrelation_time", "embed", "false_nearest_neighbours", "mutual_information_delay"),
-    "lyapunov": ("lyapunov", "lyapunov_spectrum"),
+    "exponents": ("lyapunov", "lyapunov_spectrum"),
     "entropy": ("SlidingPermutationEntropy", "permutation_entropy", "sample_entropy"),
-    "recurrence": ("recurrence",),
+    "recurrences": ("recurrence",),
     "dimension": ("correlation_dimension",),
     "zero_one": ("zero_one_test",),
-    "classify": ("classify",),
+    "classifier": ("classify",),
     "sequences": ("dtw", "euclidean", "lcs", "levenshtein"),
-    "motifs": ("StreamingMatrixProfile", "matrix_profile", "motifs"),
+    "profile": ("StreamingMatrixProfile", "matrix_profile", "motifs"),
     "spring": ("Spring", "find_subsequence"),
     "symbols": ("recurring_patterns",),
     "change": ("ChangePoint",),
@@ -31,8 +31,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "agent": ("MidStreamAgent",),
     "engine": ("Engine",),
 }  # fmt: skip
-# Submodules of the same name as a function (lyapunov, recurrence, motifs...) are shadowed on purpose: the function is
-# the public name, so it is set on the package at first use.
+# No module has the name of a function in it: importing the module would put it in the function's place.
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = sorted(_HOME)  # noqa: PLE0605
