@@ -1,0 +1,173 @@
+"""The vocabulary: what an adapter can say. Frozen and slotted; every other layer only folds these.
+
+``at`` is monotonic seconds on the injected clock (wall time is for display and is added by whoever shows it).
+``nbytes`` counts bytes of payload as received, before decoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class Kind(StrEnum):
+    """What a stream carries."""
+
+    TEXT = "text"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Provenance(StrEnum):
+    """Where figures come from; shown wherever they are."""
+
+    LIVE = "live"
+    FILE = "file"
+    REPLAYED = "replayed"
+    SIMULATED = "simulated"
+
+
+class State(StrEnum):
+    """Life of a stream. ``STALLED`` is derived from silence; the others are said by its supervisor."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    STALLED = "stalled"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events: the stream's id and the time of arrival."""
+
+    stream: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOpened(Event):
+    """A stream was added. ``source`` is redacted; ``kinds`` may be empty until the source tells."""
+
+    source: str
+    kinds: frozenset[Kind]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(Event):
+    """The supervisor's word on a stream: ``reason`` is one redacted line, ``retry_in`` seconds to the next attempt."""
+
+    state: State
+    reason: str = ""
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted(Event):
+    """A request was written: t0 of TTFT and of the end-to-end time of `turn`."""
+
+    turn: str
+    model: str | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk(Event):
+    """Text as it came. ``turn=None``: a message of its own; else a piece of that turn's message until ``final``.
+
+    ``tokens`` is a count from the source, ``None`` where it told none. ``reasoning`` marks a model's thinking.
+    """
+
+    text: str
+    role: str | None = None
+    turn: str | None = None
+    tokens: int | None = None
+    nbytes: int = 0
+    final: bool = True
+    reward: float | None = None
+    reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them, once per turn."""
+
+    prompt: int
+    completion: int
+    reasoning: int | None = None
+    cached: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded(Event):
+    """The answer to `turn` is complete, or broke off with ``error`` (one redacted line)."""
+
+    turn: str
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk(Event):
+    """One decoded audio frame. ``samples``: float32 mono in [-1, 1] at ``rate`` Hz, shape (n,).
+
+    ``sample_rate`` and ``channels`` are the source's own; ``pts`` and ``duration`` are seconds of media time; ``rms``
+    and ``peak`` are linear, full scale 1.0.
+    """
+
+    samples: npt.NDArray[np.float32]
+    rate: int
+    sample_rate: int
+    channels: int
+    pts: float | None
+    duration: float
+    rms: float
+    peak: float
+    nbytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFrame(Event):
+    """One decoded video frame. ``image``: a small RGB view, uint8, shape (h, w, 3), at most 160 pixels wide.
+
+    ``width`` and ``height`` are the source's own; ``luma`` is the mean (0..255) and ``motion`` the mean absolute
+    difference to the frame before (0..255, ``None`` on the first), both of the small view.
+    """
+
+    image: npt.NDArray[np.uint8]
+    width: int
+    height: int
+    pts: float | None
+    luma: float
+    motion: float | None
+    keyframe: bool = False
+    nbytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived(Event):
+    """Bytes that made no frame, chunk or text of their own (a demuxer's last packets, comments, pings)."""
+
+    kind: Kind
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Event):
+    """Items that were shed before the fold saw them, and where (``queue``, ``decoder``, ``limit``...)."""
+
+    kind: Kind
+    count: int
+    where: str
+
+
+MEDIA = (AudioChunk, VideoFrame)
+"""Events of which the oldest may be dropped under load; everything else is kept or waited for."""

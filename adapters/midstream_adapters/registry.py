@@ -1,0 +1,113 @@
+"""One string names a source: this is the table that maps it to an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .base import Adapter, Options, SourceError
+from .redact import redact
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A row of the table: how a source of this kind is written, what it is, and where its adapter lives."""
+
+    usage: str
+    about: str
+    home: str
+    """``module:function``; the function takes (source, stream id, options) and returns its adapters."""
+
+    def load(self) -> Callable[[str, str, Options], list[Adapter]]:
+        module, _, name = self.home.partition(":")
+        function: Callable[[str, str, Options], list[Adapter]]
+        function = getattr(import_module(f"{__package__}.{module}"), name)
+        return function
+
+
+SIMULATOR = SourceKind(
+    "sim:all|text|audio|video", "the simulator, always labelled simulated", "simulator:open_source"
+)
+LINES = SourceKind("-, FILE.txt, FILE.ndjson", "lines of text, or JSON objects a line", "stdin:open_source")
+MEDIA = SourceKind("FILE.mp4, FILE.wav, ...", "any media file libav opens, paced by PTS", "media:open_source")
+WEBSOCKET = SourceKind("ws://..., wss://...", "text over a WebSocket", "websocket:open_source")
+SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
+OPENAI = SourceKind(
+    "openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL, OPENAI_API_KEY)", "openai_chat:open_source"
+)
+
+KINDS = (SIMULATOR, LINES, MEDIA, WEBSOCKET, SSE, OPENAI)
+_SCHEMES = {
+    "sim": SIMULATOR,
+    "ws": WEBSOCKET,
+    "wss": WEBSOCKET,
+    "sse+http": SSE,
+    "sse+https": SSE,
+    "http": SSE,
+    "https": SSE,
+    "openai": OPENAI,
+}  # fmt: skip
+_LINE_SUFFIXES = {".txt", ".log", ".md", ".ndjson", ".jsonl"}
+
+
+def known_kinds() -> str:
+    """The sources that can be named, one a line, for errors and help."""
+    width = max(len(kind.usage) for kind in KINDS)
+    return "\n".join(f"  {kind.usage:<{width}}  {kind.about}" for kind in KINDS)
+
+
+def kind_of(source: str) -> SourceKind:
+    """Return the kind that `source` names.
+
+    Raises:
+        SourceError: nothing here answers to it; the text says what is wrong.
+    """
+    if source == "-":
+        return LINES
+    scheme = urlsplit(source).scheme.lower() if ":" in source else ""
+    if scheme in _SCHEMES:
+        return _SCHEMES[scheme]
+    path = Path(source).expanduser()
+    if "://" in source or (scheme and not path.exists() and len(scheme) > 1):
+        raise SourceError(f"no source of kind {scheme!r}: {redact(source)}")
+    if not path.exists():
+        raise SourceError(f"no such file: {source}")
+    if path.is_dir():
+        raise SourceError(f"is a folder, not a stream: {source}")
+    return LINES if path.suffix.lower() in _LINE_SUFFIXES else MEDIA
+
+
+def stream_name(source: str, taken: set[str] | frozenset[str] = frozenset()) -> str:
+    """A short id for `source`, unlike those in `taken`, that holds no secret."""
+    if source == "-":
+        name = "stdin"
+    elif "://" in source:
+        parts = urlsplit(redact(source))
+        tail = parts.path.rstrip("/").rpartition("/")[2]
+        name = f"{parts.hostname or parts.scheme}{'/' + tail if tail else ''}"
+    elif Path(source).expanduser().exists():
+        name = Path(source).name
+    else:
+        name = source
+    name = "".join(c if c.isprintable() else "?" for c in name)[:48] or "stream"
+    unique, n = name, 2
+    while unique in taken:
+        unique, n = f"{name}#{n}", n + 1
+    return unique
+
+
+def open_source(
+    source: str, options: Options, taken: set[str] | frozenset[str] = frozenset()
+) -> list[Adapter]:
+    """Return the adapters that `source` names; nothing is connected yet.
+
+    Raises:
+        SourceError: the source is not of a known kind, or says something its adapter can't use.
+    """
+    source = source.strip()
+    if not source:
+        raise SourceError("an empty source")
+    return kind_of(source).load()(source, stream_name(source, taken), options)
