@@ -1,0 +1,155 @@
+"""View models: what a panel shows, frozen and compared by value. Panels know these and nothing of sources or sessions.
+
+Numbers that are not known are ``None`` and show as a dash or "insufficient data", never as zero. Text in a view has
+passed the sanitiser; panels show it as plain text, never as markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from midstream_analysis.report import Attractor, LearningStatus, PatternHit, Repetition
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """System Metrics: totals over all streams, and the monitor's own health."""
+
+    messages: int = 0
+    tokens: int = 0
+    tokens_estimated: bool = False
+    tokens_per_s: float | None = None
+    fps: float | None = None
+    latency_ms: float | None = None
+    """Median time from arrival to the fold, over the last window: message processing latency."""
+    latency_p99_ms: float | None = None
+    ttft_ms: float | None = None
+    uptime_s: float = 0.0
+    bytes_per_s: float | None = None
+    loop_lag_ms: float | None = None
+    """99th percentile of the event loop's lateness."""
+    queued: int = 0
+    dropped: int = 0
+    refresh_ms: int = 67
+    simulated: bool = False
+    """True when every figure here comes from simulated streams only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalView:
+    """Temporal Analysis of one observable of one stream."""
+
+    stream: str = ""
+    observable: str = ""
+    label: Attractor | None = None
+    confidence: float | None = None
+    exponent: float | None = None
+    exponent_unit: str = "1/sample"
+    stable: bool | None = None
+    chaotic: bool | None = None
+    period: str = ""
+    average_reward: float | None = None
+    n: int = 0
+    reason: str = ""
+    warming: float | None = None
+    failed: str | None = None
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternView:
+    """Pattern Detection: moves of the conversation, recurring sequences, loops, what was learnt."""
+
+    stream: str = ""
+    moves: tuple[PatternHit, ...] = ()
+    sequences: tuple[PatternHit, ...] = ()
+    repetition: Repetition | None = None
+    learning: LearningStatus | None = None
+    utterances: int = 0
+    warming: float | None = None
+    failed: str | None = None
+    provenance: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """State of one stream. ``state`` and ``provenance`` are the words of the events' enums."""
+
+    stream: str
+    kinds: tuple[str, ...]
+    state: str
+    provenance: str
+    reason: str = ""
+    retry_in: float | None = None
+    silent_s: float | None = None
+    reconnects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """Streaming Status. ``audio``/``video`` are None when no stream of the kind is open, else whether one is active.
+
+    ``audio_level`` is dBFS of the loudest active audio stream.
+    """
+
+    audio: bool | None = None
+    video: bool | None = None
+    text: bool | None = None
+    audio_level: float | None = None
+    active: int = 0
+    lines: tuple[StatusLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsRow:
+    """One kind of one stream in Stream Metrics. ``count`` is frames for video, chunks for audio and text."""
+
+    stream: str
+    kind: str
+    state: str
+    provenance: str
+    count: int
+    bytes: int
+    bytes_per_s: float | None = None
+    fps: float | None = None
+    tokens: int | None = None
+    tokens_estimated: bool = False
+    tokens_per_s: float | None = None
+    ttft_ms: float | None = None
+    interval_ms: float | None = None
+    """Median time between chunks (ICL)."""
+    detail: str = ""
+    """Resolution or sample rate, e.g. ``640x360`` or ``48 kHz mono``."""
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsView:
+    """Stream Metrics: one row a stream and kind, and which stream is selected."""
+
+    rows: tuple[MetricsRow, ...] = ()
+    selected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One message. ``serial`` grows by one a message and is never reused; ``open`` while its text still comes."""
+
+    serial: int
+    clock: str
+    stream: str
+    role: str
+    text: str
+    tokens: int | None = None
+    tokens_estimated: bool = False
+    move: str = ""
+    open: bool = False
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesView:
+    """Recent Messages, oldest first; ``total`` counts all there ever were, so that what scrolled away is told."""
+
+    messages: tuple[MessageLine, ...] = ()
+    total: int = 0
