@@ -59,10 +59,16 @@ def redact(text: str) -> str:
     """Return `text` with what opens doors replaced by ``***``; doing it again changes nothing.
 
     Taken out: userinfo and secret-named parameters of URLs, the stream key (last path part) of rtmp(s) URLs, keys
-    of well-known forms, ``Bearer``/``Basic`` credentials, JWTs, PEM private keys, and values assigned to secret names as
-    in ``OPENAI_API_KEY=...``, ``"password": "..."`` or ``Cookie: ...``.
+    of well-known forms, ``Bearer``/``Basic`` credentials, JWTs, PEM private keys, and values assigned to secret names
+    as in ``OPENAI_API_KEY=...``, ``"password": "..."`` or ``Cookie: ...``.
     """
-    return _redact(text, 0)
+    for _ in range(
+        8
+    ):  # a mask can move the end of an odd address; it settles at the second pass, nearly always
+        before, text = text, _redact(text, 0)
+        if text == before:
+            break
+    return text
 
 
 def _redact(text: str, depth: int) -> str:
