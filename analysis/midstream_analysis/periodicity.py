@@ -1,0 +1,125 @@
+"""Rhythm that forecasts: exact repetition, folding at one period, and sums of sinusoids, each learnt on the first three
+quarters of a series and judged on the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from midstream_analysis.checks import FloatArray
+from midstream_analysis.kernels import sinusoids as kernels
+
+_HELD = 0.25  # share of the series that is forecast
+_MOST_TONES = 12
+_NEIGHBOURS = np.array([1, 4, 8, 16])
+
+
+@dataclass(frozen=True, slots=True)
+class Tones:
+    """Sinusoids found in a series of unit variance: angular frequencies per sample, amplitudes, and two errors."""
+
+    omega: FloatArray
+    amplitude: FloatArray
+    fit_error: float
+    forecast_error: float
+
+
+def repetition_lag(x: FloatArray) -> tuple[int, float, FloatArray]:
+    """The lag up to n/3, past the first decorrelation, where `x` repeats best: (lag or 0, difference, all lags).
+
+    The difference is 0 for an exact repeat and about 1 for unrelated values.
+    """
+    d = kernels.lag_difference_kernel(x, x.size // 3)
+    apart = np.flatnonzero(d[1:] > 0.3)
+    if apart.size == 0:
+        return 0, 1.0, d
+    start = int(apart[0]) + 1
+    best = float(d[start:].min())
+    # the first lag that is about as good as the best: a period, not one of its multiples
+    lag = start + int(np.flatnonzero(d[start:] <= best * 1.5 + 1e-9)[0])
+    return lag, float(d[lag]), d
+
+
+def find_tones(x: FloatArray, train: int) -> Tones:
+    """Pursue sinusoids in x[:train] until the next one no longer pays, and forecast x[train:].
+
+    A tone is the peak of the Hann-windowed periodogram of the residual (zero-padded four times), then all tones are
+    refined together by Gauss-Newton.
+    """
+    y = x[:train]
+    size = 1 << int(np.ceil(np.log2(4 * train)))
+    window = np.hanning(train + 2)[1:-1]
+    omega = np.empty(0)
+    amplitude = np.empty(0)
+    residual = y - y.mean()
+    total = float(residual @ residual)
+    error = total
+    forecast = np.full(x.size - train, y.mean())
+    t = np.arange(train, x.size) - 0.5 * (train - 1)
+    while omega.size < _MOST_TONES and error > 1e-9 * total:
+        power = np.abs(np.fft.rfft(residual * window, size))
+        power[: int(0.75 * size / train)] = 0.0  # slower than the window is trend, not rhythm
+        new = 2 * np.pi * float(np.argmax(power)) / size
+        near = np.abs(omega - new) < np.pi / train
+        if near.any():
+            break
+        w, a, b, level, r = kernels.refine_kernel(y, np.append(omega, new), 3)
+        left = float(r @ r)
+        if not np.isfinite(left) or left > error * (1.0 - 10.0 * np.log(train) / train):
+            break
+        omega, amplitude, residual, error = w, np.hypot(a, b), r, left
+        forecast = level + np.cos(np.outer(t, w)) @ a + np.sin(np.outer(t, w)) @ b
+    miss = x[train:] - forecast
+    return Tones(omega, amplitude, error / train, float(miss @ miss) / miss.size)
+
+
+def best_fold(x: FloatArray, train: int, seeds: list[float]) -> tuple[float, float]:
+    """The period near one of `seeds` (samples) whose folding forecasts x[train:] best: (period, mean squared error).
+
+    Each seed is refined on the training part alone, by phase dispersion on a grid as fine as the phase drift allows.
+    """
+    best = (0.0, np.inf)
+    y = x[:train]
+    for seed in seeds:
+        if not 2.0 <= seed <= train / 2.5:
+            continue
+        bins = int(max(4, min(24, train // 10, round(seed) * 2)))
+        width = max(0.6 * seed * seed / train, 1e-3 * seed)
+        centre = seed
+        for _ in range(3):
+            grid = centre + np.linspace(-width, width, 17)
+            grid = grid[grid >= 2.0]
+            if grid.size == 0:
+                break
+            centre = float(grid[np.argmin(kernels.fold_dispersion_kernel(y, grid, bins))])
+            width /= 6.0
+        for period in {centre, float(round(centre)) if abs(centre - round(centre)) < 0.02 else centre}:
+            error = float(kernels.fold_forecast_kernel(x, train, period, _NEIGHBOURS).min())
+            if error < best[1] * (0.8 if period > best[0] > 0 else 1.0):
+                best = (period, error)
+    return best
+
+
+def commensurate(tones: Tones, n: int) -> float:
+    """The period in samples of which all tones are harmonics, or 0.
+
+    Base frequencies are the strongest tone's over 1..6. A tone may be off by three standard errors (Cramer-Rao), its
+    own and the base's; a base whose comb would catch the tones by chance (above 2 %) proves nothing.
+    """
+    order = np.argsort(-tones.amplitude)
+    f = tones.omega[order] / (2 * np.pi)
+    if f.size == 0:
+        return 0.0
+    error = 0.78 * np.sqrt(max(tones.fit_error, 1e-12)) / (tones.amplitude[order] * n**1.5)
+    chance = 0.0
+    for parts in range(1, 7):
+        base = f[0] / parts
+        k = np.maximum(np.round(f / base), 1.0)
+        slack = 3 * np.hypot(error, k * error[0] / parts) + 2e-3 / n
+        chance += float(np.prod(np.minimum(2 * slack[1:] / base, 1.0))) if f.size > 1 else 0.0
+        if chance > 0.02:
+            return 0.0
+        if (np.abs(f - k * base) < slack).all():
+            return float(1.0 / base)
+    return 0.0

@@ -1,0 +1,67 @@
+"""Is the series bounded: settling, growing, or without trend in level and spread. A question apart from chaos."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from midstream_analysis.checks import FloatArray
+
+_SEGMENTS = 8
+
+
+def _envelope(x: FloatArray) -> FloatArray:
+    """Mean absolute deviation from the final level in equal segments: (8,). The largest 2 % of each are left out."""
+    size = x.size // _SEGMENTS
+    tail = x[-size:]
+    away = np.sort(np.abs(x[-size * _SEGMENTS :] - np.median(tail)).reshape(_SEGMENTS, size), axis=1)
+    mean: FloatArray = away[:, : max(1, size - max(1, size // 50))].mean(axis=1)
+    return mean
+
+
+def settling_ratio(x: FloatArray) -> float:
+    """Last third's spread about the final level over the first's when the envelope falls throughout, else 1."""
+    e = _envelope(x)
+    if e[0] <= 0.0:
+        return 1.0
+    floor = float(np.median(e[-3:]))
+    falls = bool((e[1:] <= 1.25 * e[:-1] + 0.5 * floor + 0.02 * e[0]).all())
+    head = x[: x.size // 4] - x[-x.size // 8 :].mean()
+    steps = np.diff(head)
+    smooth = float(steps @ steps) / max(2.0 * float(head @ head), 1e-300)
+    if not falls or 0.75 < smooth < 1.3:  # values that do not follow from each other do not settle
+        return 1.0
+    return float(e[-3:].mean() / e[0])
+
+
+def trend_share(x: FloatArray) -> tuple[float, float]:
+    """(share of variance on a straight line, same-sign share of the increments)."""
+    t = np.linspace(-1.0, 1.0, x.size)
+    y = x - x.mean()
+    slope = float(t @ y) / float(t @ t)
+    rest = y - slope * t
+    total = float(y @ y)
+    steps = np.diff(x)
+    up = float(np.maximum((steps > 0).mean(), (steps < 0).mean()))
+    return (1.0 - float(rest @ rest) / total if total > 0 else 0.0), up
+
+
+def trend_t(y: FloatArray, effective: float) -> float:
+    """|t| of the slope of `y` for `effective` independent samples."""
+    if effective < 4:
+        return 0.0
+    t = np.linspace(-1.0, 1.0, y.size)
+    c = y - y.mean()
+    total = float(c @ c)
+    if total <= 0.0:
+        return 0.0
+    r = float(t @ c) / np.sqrt(float(t @ t) * total)
+    return float(abs(r) * np.sqrt((effective - 2) / max(1.0 - r * r, 1e-12)))
+
+
+def trendless(x: FloatArray, correlation_time: int) -> bool | None:
+    """Neither the level nor the spread trends: t-tests at the effective sample size n / (2 te); None under eight."""
+    effective = x.size / max(2.0 * correlation_time, 1.0)
+    if effective < 8:
+        return None
+    spread = np.abs(x - np.median(x))
+    return trend_t(x, effective) < 3.5 and trend_t(spread, effective) < 3.5
