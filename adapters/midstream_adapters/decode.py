@@ -1,0 +1,289 @@
+"""A libav input read batch by batch: packets in, events out, nothing lost and every byte counted.
+
+A `MediaReader` is synchronous and belongs to one thread from `open` to `close` (libav contexts that are closed by
+another thread leave the reader stuck); `reading.DecodeThread` gives it one. Importing this module loads PyAV.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, Literal
+
+import av
+import av.error
+import av.logging
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition
+from av.video.stream import VideoStream
+
+from .base import Clock
+from .events import BytesReceived, Dropped, Event, Kind
+from .mediainfo import AudioInfo, MediaError, MediaInfo, VideoInfo
+from .redact import redact
+from .sanitize import clean_line
+from .taps import AudioTap, VideoTap
+
+av.logging.set_level(None)  # libav's log callback takes the GIL on its own threads and can deadlock with them
+
+LONGEST_SIDE = 16_384
+MOST_PIXELS = 8_192 * 8_192
+"""Pixels of a frame: 100 MB as 8-bit 4:2:0, of which a decoder keeps a handful."""
+_BAD_READS = 64
+"""Damaged places in a row that demuxing steps over before it gives up."""
+
+
+class MediaReader:
+    """The best video and the best audio stream of one libav input, as events of the stream `stream`.
+
+    ``threads``: libav's way to use several cores. "AUTO" is the fastest but gives frames some later, "SLICE" does not
+    wait. ``hold`` is that of `AudioTap`.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        clock: Clock,
+        *,
+        threads: Literal["AUTO", "SLICE", "NONE"] = "AUTO",
+        hold: bool = True,
+    ) -> None:
+        self.stream = stream
+        self.clock = clock
+        self.info: MediaInfo | None = None
+        self.ended = False
+        self._threads = threads
+        self._hold = hold
+        self._stopped = False
+        self._container: InputContainer | None = None
+        self._streams: list[VideoStream | AudioStream] = []
+        self._packets: Iterator[Packet[Any]] = iter(())
+        self._decoders: dict[int, _Decoder] = {}
+        self._bad_reads = 0
+        self._error: MediaError | OSError | None = None
+
+    def open(
+        self,
+        source: str | BinaryIO,
+        *,
+        container_format: str | None = None,
+        options: Mapping[str, str] | None = None,
+        timeout: tuple[float, float] | None = None,
+    ) -> MediaInfo:
+        """Open `source` (anything `av.open` takes) with libav's `options`; ``timeout`` is (open, read) in seconds.
+
+        Raises:
+            MediaError: not media that libav knows, no stream that can be decoded, or beyond the limits.
+            OSError: the input could not be read; TimeoutError when it took too long.
+        """
+        limits = {"max_pixels": str(MOST_PIXELS)}
+        try:
+            self._container = av.open(
+                source,
+                "r",
+                format=container_format,
+                options={**limits, **(options or {})},
+                metadata_errors="replace",
+                timeout=timeout,
+            )
+            chosen = [best for best in (self._best("video"), self._best("audio")) if best is not None]
+        except (av.FFmpegError, ValueError) as error:
+            raise _translate(error) from None
+        if not chosen:
+            raise MediaError(
+                f"no audio or video that can be decoded in this {self._container.format.name} input"
+            )
+        for stream in self._container.streams:
+            if stream not in chosen:
+                stream.discard = Discard.all
+        for stream in chosen:
+            stream.codec_context.options = limits
+            stream.codec_context.thread_type = self._threads
+            self._decoders[stream.index] = _decoder(stream, self.stream, self.clock, self._hold)
+        self._streams = chosen
+        self._packets = self._container.demux(*chosen)
+        self.info = _describe(self._container, chosen)
+        return self.info
+
+    def read(self, most: int = 64, seconds: float = 0.025) -> list[Event]:
+        """Decode on until about `most` events are there or `seconds` are over; `ended` tells when that was all.
+
+        One packet is always decoded to its end, so that a batch may be a little longer than asked.
+
+        Raises:
+            MediaError: the input is damaged beyond what libav can step over.
+            OSError: reading failed; TimeoutError when the input's read timeout passed.
+        """
+        if self._error is not None:
+            raise self._error
+        events: list[Event] = []
+        until = time.perf_counter() + seconds
+        while not (self.ended or self._stopped):
+            try:
+                packet = self._demux(events)
+            except (MediaError, OSError) as error:
+                self._error = error  # after what was decoded before it
+                break
+            if packet is None:
+                for decoder in self._decoders.values():
+                    decoder.finish(events)
+                self.ended = True
+            else:
+                self._decoders[packet.stream_index].decode(packet, events)
+            if len(events) >= most or time.perf_counter() >= until:
+                break
+        if self._error is not None and not events:
+            raise self._error
+        return events
+
+    def stop(self) -> None:
+        """Make a running `read` return after its packet; may be called from any thread."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Free everything of libav's; from the thread that opened it."""
+        self._packets = iter(())
+        self._decoders.clear()
+        self._streams = []
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+    def _best(self, kind: Literal["video", "audio"]) -> VideoStream | AudioStream | None:
+        """The stream a player would choose: never a cover picture, never one without a decoder."""
+        assert self._container is not None
+        streams = self._container.streams
+        best = streams.best(kind)
+        candidates = [best] if best is not None else []
+        candidates += streams.video if kind == "video" else streams.audio
+        for stream in candidates:
+            assert isinstance(stream, VideoStream | AudioStream)
+            if stream.codec_context is None or stream.disposition & Disposition.attached_pic:
+                continue
+            if isinstance(stream, VideoStream):
+                _check_size(stream.codec_context.width, stream.codec_context.height)
+            return stream
+        return None
+
+    def _demux(self, events: list[Event]) -> Packet[Any] | None:
+        """The next packet, or None at the end. Damaged places are stepped over and counted."""
+        while True:
+            try:
+                packet = next(self._packets, None)
+            except av.error.InvalidDataError as error:
+                self._bad_reads += 1
+                events.append(Dropped(self.stream, self.clock(), self._main_kind, 1, "demuxer"))
+                if self._bad_reads >= _BAD_READS:
+                    raise _translate(error) from None
+                assert self._container is not None
+                self._packets = self._container.demux(*self._streams)
+            except (av.FFmpegError, ValueError) as error:
+                raise _translate(error) from None
+            else:
+                self._bad_reads = 0
+                return packet
+
+    @property
+    def _main_kind(self) -> Kind:
+        return Kind(self._streams[0].type)
+
+
+class _Decoder:
+    """Decodes the packets of one elementary stream and accounts for their bytes."""
+
+    def __init__(
+        self,
+        kind: Kind,
+        stream: str,
+        clock: Clock,
+        convert: Callable[[list[Event], av.VideoFrame | av.AudioFrame, int], None],
+        flush: Callable[[], Iterator[Event]],
+    ) -> None:
+        self._kind = kind
+        self._stream = stream
+        self._clock = clock
+        self._convert = convert
+        self._flush = flush
+        self._nbytes = 0  # of packets whose frame has not come out yet
+
+    def decode(self, packet: Packet[Any], events: list[Event]) -> None:
+        empty = packet.size == 0
+        if empty and packet.dts is not None:
+            return  # a damaged packet; libav would take it for the end of the stream
+        self._nbytes += packet.size
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return  # already flushed
+        except (av.FFmpegError, ValueError):
+            self._drop(events)
+            return
+        for frame in frames:
+            assert isinstance(frame, av.VideoFrame | av.AudioFrame)
+            nbytes, self._nbytes = self._nbytes, 0
+            try:
+                self._convert(events, frame, nbytes)
+            except (av.FFmpegError, ValueError):
+                self._nbytes += nbytes
+                self._drop(events)
+
+    def finish(self, events: list[Event]) -> None:
+        """At the end of the input: what was kept back, then the bytes that made no frame."""
+        events.extend(self._flush())
+        if self._nbytes:
+            events.append(BytesReceived(self._stream, self._clock(), self._kind, self._nbytes))
+            self._nbytes = 0
+
+    def _drop(self, events: list[Event]) -> None:
+        events.append(Dropped(self._stream, self._clock(), self._kind, 1, "decoder"))
+
+
+def _decoder(source: VideoStream | AudioStream, stream: str, clock: Clock, hold: bool) -> _Decoder:
+    if isinstance(source, VideoStream):
+        pictures = VideoTap(stream, clock)
+
+        def see(events: list[Event], frame: av.VideoFrame | av.AudioFrame, nbytes: int) -> None:
+            assert isinstance(frame, av.VideoFrame)
+            _check_size(frame.width, frame.height)
+            events.append(pictures.frame(frame, nbytes))
+
+        return _Decoder(Kind.VIDEO, stream, clock, see, lambda: iter(()))
+    sounds = AudioTap(stream, clock, hold)
+
+    def hear(events: list[Event], frame: av.VideoFrame | av.AudioFrame, nbytes: int) -> None:
+        assert isinstance(frame, av.AudioFrame)
+        events.extend(sounds.frame(frame, nbytes))
+
+    return _Decoder(Kind.AUDIO, stream, clock, hear, sounds.flush)
+
+
+def _check_size(width: int, height: int) -> None:
+    if max(width, height) > LONGEST_SIDE or width * height > MOST_PIXELS:
+        raise MediaError(
+            f"pictures of {width}x{height} are too large (limit {LONGEST_SIDE} a side, {MOST_PIXELS:,} pixels)"
+        )
+
+
+def _describe(container: InputContainer, streams: list[VideoStream | AudioStream]) -> MediaInfo:
+    video: VideoInfo | None = None
+    audio: AudioInfo | None = None
+    for stream in streams:
+        codec = stream.codec_context.name
+        if isinstance(stream, VideoStream):
+            rate = stream.average_rate or stream.guessed_rate
+            width, height = stream.codec_context.width, stream.codec_context.height
+            video = VideoInfo(codec, width, height, float(rate) if rate else None)
+        else:
+            audio = AudioInfo(codec, stream.codec_context.sample_rate, stream.codec_context.channels)
+    duration = container.duration / av.time_base if container.duration is not None else None
+    return MediaInfo(container.format.name, duration, video, audio)
+
+
+def _translate(error: Exception) -> MediaError | OSError:
+    """libav's exception as ours; libav's own text names the whole input, secrets included, so it is left out."""
+    if isinstance(error, av.error.ExitError):  # what PyAV raises when its own timeout has passed
+        return TimeoutError("no data came in time")
+    text = clean_line(redact(getattr(error, "strerror", None) or str(error)), limit=300)
+    return OSError(error.errno, text) if isinstance(error, OSError) else MediaError(text)

@@ -1,0 +1,55 @@
+"""Loudness of samples and brightness of pictures: the few numbers a dashboard needs of each chunk and frame.
+
+numpy only, on small arrays, so that no call holds the interpreter for more than some tens of microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+Picture = npt.NDArray[np.uint8]
+
+_LOUDEST = 1e3  # +60 dBFS: float PCM may pass full scale, yet its square must stay finite
+_LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # BT.601
+
+
+def full_scale(pcm: npt.NDArray[Any]) -> Samples:
+    """PCM of any libav sample type as float32 with full scale 1.0, same shape; float PCM is made finite."""
+    if pcm.dtype == np.uint8:
+        return (pcm.astype(np.float32) - 128.0) / 128.0
+    if pcm.dtype.kind == "i":
+        return pcm.astype(np.float32) * np.float32(0.5 ** (8 * pcm.dtype.itemsize - 1))
+    floats = pcm.astype(np.float32, copy=False)
+    if math.isfinite(float(np.abs(floats).max(initial=0.0))):
+        return floats
+    return np.nan_to_num(floats, nan=0.0, posinf=_LOUDEST, neginf=-_LOUDEST)
+
+
+def sample_levels(samples: Samples) -> tuple[float, float]:
+    """Root mean square and peak, both linear, of finite `samples` of any shape; (0, 0) of none."""
+    flat = samples.ravel()
+    if not flat.size:
+        return 0.0, 0.0
+    peak = max(float(flat.max()), -float(flat.min()))
+    if peak > _LOUDEST:
+        flat, peak = np.clip(flat, -_LOUDEST, _LOUDEST), _LOUDEST
+    return math.sqrt(float(np.dot(flat, flat)) / flat.size), peak
+
+
+def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float | None]:
+    """Mean luma (BT.601, 0..255) of an RGB `view`, and its mean absolute difference to the view `before`.
+
+    The difference is ``None`` where there is no view before, or one of another shape.
+    """
+    # Summed over rows first: numpy's inner loop then runs over whole rows instead of three channels.
+    columns = view.sum(axis=0, dtype=np.uint32)
+    luma = float(columns.sum(axis=0) @ _LUMA_WEIGHTS) / (view.shape[0] * view.shape[1])
+    if before is None or before.shape != view.shape:
+        return luma, None
+    difference = np.maximum(view, before) - np.minimum(view, before)  # stays in uint8
+    return luma, float(difference.mean(dtype=np.float64))

@@ -1,0 +1,101 @@
+"""Media time to real time: one timeline for the audio and the video of an input."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from .base import Clock, Sleep
+from .events import AudioChunk, Event, Kind, VideoFrame
+
+Timed = tuple[float | None, Event]
+
+
+class Pacer:
+    """Waits until the time of each PTS has come, counted from the first.
+
+    Every wait aims at an absolute time, so nothing adds up. The timeline is anchored anew where PTS jump (more than
+    `most_ahead` seconds forward; backward) and where the reader has fallen more than `most_behind` seconds behind (a
+    suspended machine), so that neither a long silence nor a burst follows.
+    """
+
+    def __init__(
+        self, clock: Clock, sleep: Sleep, most_ahead: float = 10.0, most_behind: float = 1.0
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._most_ahead = most_ahead
+        self._most_behind = most_behind
+        self._origin: float | None = None
+
+    async def wait(self, pts: float) -> None:
+        """Return when `pts` (seconds of media time) is due."""
+        now = self._clock()
+        if self._origin is None:
+            self._origin = now - pts
+        ahead = self._origin + pts - now
+        if ahead > self._most_ahead or ahead < -self._most_behind:
+            self._origin = now - pts
+        elif ahead > 0:
+            await self._sleep(ahead)
+
+
+class Interleaver:
+    """Merges the events of several elementary streams into the order of their PTS.
+
+    Files keep runs of audio and of video up to a second apart. An event leaves when every other stream has come as far,
+    or when `span` seconds or `most` events are waiting (a stream has ended early, or has long gaps).
+    """
+
+    def __init__(
+        self, kinds: Iterable[Kind], frame_interval: float = 0.04, span: float = 2.0, most: int = 256
+    ) -> None:
+        self._reached: dict[Kind, float] = dict.fromkeys(kinds, -float("inf"))
+        self._frame_interval = frame_interval
+        self._span = span
+        self._most = most
+        self._heap: list[tuple[float, int, Event]] = []
+        self._count = 0
+        self._latest = -float("inf")
+
+    def push(self, event: Event) -> Iterator[Timed]:
+        """Take `event`; yield what is due now as (seconds of media time, event)."""
+        if isinstance(event, VideoFrame):
+            kind, interval = Kind.VIDEO, self._frame_interval
+        elif isinstance(event, AudioChunk):
+            kind, interval = Kind.AUDIO, event.duration
+        else:  # it has no time of its own: it stays where it came, between its neighbours
+            self._hold(max(self._reached.values(), default=0.0), event)
+            return
+        before = self._reached.get(kind, -float("inf"))
+        if event.pts is not None:
+            start = event.pts
+        else:
+            start = before if before > -float("inf") else max(0.0, self._latest)
+        if start < before - 1.0 or start > before + 10.0 > -float("inf"):  # PTS have jumped: a new timeline
+            yield from self.flush()
+        self._hold(start, event)
+        self._reached[kind] = start if event.pts is not None else start + interval
+        self._latest = max(start, self._latest)
+        common = min(self._reached.values())
+        while self._heap and (
+            self._heap[0][0] <= common
+            or len(self._heap) > self._most
+            or self._latest - self._heap[0][0] > self._span
+        ):
+            yield self._pop()
+
+    def flush(self) -> Iterator[Timed]:
+        """Everything that is still held, in order."""
+        while self._heap:
+            yield self._pop()
+        self._reached = dict.fromkeys(self._reached, -float("inf"))
+        self._latest = -float("inf")
+
+    def _hold(self, start: float, event: Event) -> None:
+        heapq.heappush(self._heap, (start, self._count, event))
+        self._count += 1
+
+    def _pop(self) -> Timed:
+        start, _, event = heapq.heappop(self._heap)
+        return (start if start > -float("inf") else None), event

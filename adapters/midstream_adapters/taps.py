@@ -1,0 +1,139 @@
+"""libav frames in, events out: what every media source (file, HLS, RTMP, WebRTC) does with a decoded frame.
+
+A tap belongs to one elementary stream and to one thread. Importing this module loads PyAV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from .base import Clock
+from .events import AudioChunk, VideoFrame
+from .levels import Picture, Samples, full_scale, picture_levels, sample_levels
+
+VIEW = 160
+"""Most pixels of a small view, either way."""
+RATE = 16_000
+"""Hz of the mono samples that go with a chunk: what speech models and level meters take."""
+
+
+def view_size(width: int, height: int, most: int = VIEW) -> tuple[int, int]:
+    """The size of the small view of a `width` by `height` picture: same shape, neither side above `most`."""
+    scale = min(1.0, most / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class VideoTap:
+    """Turns decoded pictures into `VideoFrame` events."""
+
+    def __init__(self, stream: str, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._scaler = VideoReformatter()  # one for good: each new one leaks a little and has to be set up
+        self._before: Picture | None = None
+
+    def frame(self, frame: av.VideoFrame, nbytes: int) -> VideoFrame:
+        """The event for `frame`, which took `nbytes` of the stream.
+
+        Raises:
+            av.FFmpegError, ValueError: libav can't convert this picture.
+        """
+        width, height = view_size(frame.width, frame.height)
+        small = self._scaler.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.FAST_BILINEAR, threads=1
+        )
+        view: Picture = small.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
+        if turns := round(frame.rotation / 90) % 4:
+            view = np.ascontiguousarray(np.rot90(view, turns))
+        view.flags.writeable = False  # it is shared by everyone who keeps the event
+        luma, motion = picture_levels(view, self._before)
+        self._before = view
+        return VideoFrame(
+            self._stream,
+            self._clock(),
+            view,
+            frame.width,
+            frame.height,
+            frame.time,
+            luma,
+            motion,
+            frame.key_frame,
+            nbytes,
+        )
+
+
+class AudioTap:
+    """Turns decoded sound into `AudioChunk` events, resampled by one resampler for as long as the format stays.
+
+    With ``hold`` the newest chunk is kept back until the next comes, so that `flush` can add the resampler's last
+    samples to it; without, a live source gets each chunk at once and loses the last few samples at its end.
+    """
+
+    def __init__(self, stream: str, clock: Clock, hold: bool = True) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._hold = hold
+        self._held: AudioChunk | None = None
+        self._resampler: AudioResampler | None = None
+        self._format: tuple[str, str, int] | None = None
+
+    def frame(self, frame: AudioFrame, nbytes: int) -> Iterator[AudioChunk]:
+        """The chunks that are complete now that `frame`, which took `nbytes` of the stream, is here.
+
+        Raises:
+            av.FFmpegError, ValueError: libav can't convert these samples.
+        """
+        rate, channels = frame.sample_rate, len(frame.layout.channels)
+        rms, peak = sample_levels(full_scale(frame.to_ndarray()))
+        form = (frame.format.name, frame.layout.name, rate)
+        if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
+            yield from self.flush()
+            self._resampler, self._format = AudioResampler("flt", "mono", RATE), form
+        chunk = AudioChunk(
+            self._stream,
+            self._clock(),
+            self._resample(frame),
+            RATE,
+            rate,
+            channels,
+            frame.time,
+            frame.samples / rate,
+            rms,
+            peak,
+            nbytes,
+        )
+        if not self._hold:
+            yield chunk
+            return
+        if self._held is not None:
+            yield self._held
+        self._held = chunk
+
+    def flush(self) -> Iterator[AudioChunk]:
+        """The chunk kept back, if any, with the resampler's last samples; the next frame starts anew."""
+        tail = self._resample(None)
+        self._resampler = self._format = None
+        if self._held is not None:
+            samples = np.concatenate([self._held.samples, tail])
+            samples.flags.writeable = False
+            yield replace(self._held, samples=samples)
+            self._held = None
+
+    def _resample(self, frame: AudioFrame | None) -> Samples:
+        if self._resampler is None:
+            return np.zeros(0, np.float32)
+        # A resampler that has nothing to do answers a flush with [None].
+        pieces = [
+            full_scale(out.to_ndarray())[0] for out in self._resampler.resample(frame) if out is not None
+        ]
+        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        np.clip(samples, -1.0, 1.0, out=samples)
+        samples.flags.writeable = False
+        return samples
