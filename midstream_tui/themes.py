@@ -1,0 +1,93 @@
+"""The colours of the specification as Textual themes: cyan titles, green good, yellow warning, red error, magenta
+patterns, gray secondary. Panels name only Textual's own variables, so every built-in theme works as well.
+"""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+MIDSTREAM = Theme(
+    name="midstream",
+    primary="#22c7dd",
+    secondary="#4d8fdc",
+    accent="#d681e8",
+    success="#5fd38d",
+    warning="#f0c858",
+    error="#ff6b6b",
+    foreground="#d7dde5",
+    background="#0d1117",
+    surface="#131a22",
+    panel="#1a232e",
+    boost="#1c2a38",
+    dark=True,
+    variables={
+        "text-primary": "#39d3e6",
+        "text-success": "#5fd38d",
+        "text-warning": "#f0c858",
+        "text-error": "#ff6b6b",
+        "text-accent": "#d681e8",
+        "text-muted": "#8693a3",
+        "border": "#22c7dd",
+        "border-blurred": "#31404f",
+        "footer-key-foreground": "#39d3e6",
+    },
+)
+
+MIDSTREAM_LIGHT = Theme(
+    name="midstream-light",
+    primary="#00758a",
+    secondary="#2458a6",
+    accent="#8f2fa8",
+    success="#1a7a3c",
+    warning="#8a5a00",
+    error="#c0262d",
+    foreground="#1d2733",
+    background="#fbfcfd",
+    surface="#f1f4f7",
+    panel="#e5eaef",
+    boost="#dcebf2",
+    dark=False,
+    variables={
+        "text-primary": "#00758a",
+        "text-success": "#1a7a3c",
+        "text-warning": "#8a5a00",
+        "text-error": "#c0262d",
+        "text-accent": "#8f2fa8",
+        "text-muted": "#5a6775",
+        "border": "#00758a",
+        "border-blurred": "#bcc7d1",
+        "footer-key-foreground": "#00758a",
+    },
+)
+
+# Okabe and Ito's palette (2008), lightened where a dark background asks for it: red and green are told apart as
+# vermillion and blue by every common colour vision.
+MIDSTREAM_CVD = Theme(
+    name="midstream-cvd",
+    primary="#56b4e9",
+    secondary="#0072b2",
+    accent="#cc79a7",
+    success="#56b4e9",
+    warning="#f0e442",
+    error="#ff7f2a",
+    foreground="#e4e7eb",
+    background="#0f1115",
+    surface="#161a20",
+    panel="#1f252d",
+    boost="#22303d",
+    dark=True,
+    variables={
+        "text-primary": "#e4e7eb",
+        "text-success": "#56b4e9",
+        "text-warning": "#f0e442",
+        "text-error": "#ff7f2a",
+        "text-accent": "#e08fbd",
+        "text-muted": "#929dab",
+        "border": "#56b4e9",
+        "border-blurred": "#3a4550",
+        "footer-key-foreground": "#56b4e9",
+    },
+)
+
+THEMES = (MIDSTREAM, MIDSTREAM_LIGHT, MIDSTREAM_CVD)
+DEFAULT_THEME = MIDSTREAM.name

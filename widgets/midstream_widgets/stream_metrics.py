@@ -1,0 +1,238 @@
+"""Stream Metrics: a row for every kind of every stream, and a cursor that selects the stream others show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+from rich.cells import cell_len
+from textual import events, on
+from textual.actions import SkipAction
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import var
+
+from midstream_widgets import formats as f
+from midstream_widgets import glyphs
+from midstream_widgets.line_panel import LinePanel, at_key
+from midstream_widgets.lines import Row, Span, cut, pad
+from midstream_widgets.views import MetricsRow, MetricsView
+
+SENTENCES = (48, 72)
+"""Widths between which a row reads as in the specification; wider and narrower it is in columns."""
+
+UNITS = {"video": "frames"}
+
+
+class Column(NamedTuple):
+    """A column: title, what it shows, least width, alignment, and how early it goes when room is short (0 never)."""
+
+    title: str
+    text: Callable[[MetricsRow], str]
+    least: int
+    right: bool
+    rank: int
+    style: Callable[[MetricsRow], str] = lambda row: "value"
+
+
+def _or_blank(text: str) -> str:
+    return "" if text == f.DASH else text
+
+
+def _tag(row: MetricsRow) -> str:
+    """The provenance, unless it is the plain live one."""
+    return "" if row.provenance == "live" else row.provenance
+
+
+COLUMNS = (
+    Column("Stream", lambda row: row.stream, 8, False, 0),
+    Column("Kind", lambda row: row.kind, 5, False, 0, lambda row: "muted"),
+    Column(
+        "State",
+        lambda row: glyphs.state(row.state).text,
+        6,
+        False,
+        4,
+        lambda row: glyphs.state(row.state).style,
+    ),
+    Column("Count", lambda row: f.count(row.count), 6, True, 0),
+    Column("Bytes", lambda row: f.size(row.bytes), 7, True, 3),
+    Column("Rate", lambda row: f.bandwidth(row.bytes_per_s), 9, True, 0),
+    Column("FPS", lambda row: _or_blank(f.frames(row.fps)), 4, True, 5),
+    Column("Tokens", lambda row: _or_blank(f.count(row.tokens, row.tokens_estimated)), 6, True, 6),
+    Column("Tok/s", lambda row: _or_blank(f.rate(row.tokens_per_s, "")), 5, True, 7),
+    Column("TTFT", lambda row: _or_blank(f.milliseconds(row.ttft_ms)), 5, True, 8),
+    Column("ICL", lambda row: _or_blank(f.milliseconds(row.interval_ms)), 5, True, 9),
+    Column(
+        "Drops",
+        lambda row: f.count(row.dropped),
+        5,
+        True,
+        2,
+        lambda row: "warning" if row.dropped else "muted",
+    ),
+    Column("From", _tag, 4, False, 1, lambda row: glyphs.provenance_style(row.provenance)),
+    Column("Detail", lambda row: row.detail, 6, False, 10, lambda row: "muted"),
+)
+
+
+def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
+    """As the specification words it: "audio-stream-1 (audio): 150 chunks, 1.5 MB, 45.2 KB/s"."""
+    tag = f", {_tag(row)}" if mixed and _tag(row) else ""
+    drops = f", {row.dropped:,} dropped" if row.dropped else ""
+    figures = (
+        f"): {row.count} {UNITS.get(row.kind, 'chunks')}, {f.size(row.bytes)}, {f.bandwidth(row.bytes_per_s)}"
+    )
+    fixed = cell_len(f" ({row.kind}{tag}{figures}{drops}")
+    name = cut(row.stream, max(8, width - fixed))
+    glyph = glyphs.state(row.state)
+    return (
+        (name, "value" if row.state == "live" else glyph.style),
+        (f" ({row.kind}", "muted"),
+        (tag, glyphs.provenance_style(row.provenance)),
+        (figures, "value"),
+        (drops, "warning"),
+    )
+
+
+def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
+    """The columns that fit ``width`` with their widths; ones that say nothing are left out first."""
+    wanted: list[tuple[Column, int]] = []
+    for column in COLUMNS:
+        texts = [column.text(row) for row in rows]
+        if column.rank and not any(texts):
+            continue
+        widest = max(map(cell_len, texts), default=0)
+        wanted.append((column, min(max(widest, column.least, len(column.title) if width >= 48 else 0), 32)))
+    while sum(cells + 1 for _, cells in wanted) - 1 > width:
+        last = max(wanted, key=lambda each: each[0].rank)
+        if not last[0].rank:
+            break
+        wanted.remove(last)
+    excess = sum(cells + 1 for _, cells in wanted) - 1 - width
+    if excess > 0:  # only what never goes is left: the name gives way
+        wanted[0] = (wanted[0][0], max(wanted[0][0].least, wanted[0][1] - excess))
+    return wanted
+
+
+def _columns(rows: tuple[MetricsRow, ...], width: int) -> tuple[Row, list[tuple[Span, ...]]]:
+    """The header, and the spans of each row, in columns."""
+    layout = _layout(rows, width)
+    gap = " " if sum(cells + 2 for _, cells in layout) - 2 > width else "  "
+    header: list[Span] = [(pad(column.title, cells, column.right) + gap, "title") for column, cells in layout]
+    lines = [
+        tuple(
+            (pad(column.text(row), cells, column.right) + gap, column.style(row)) for column, cells in layout
+        )
+        for row in rows
+    ]
+    return Row((("  ", ""), *header)), lines
+
+
+def metrics_rows(
+    view: MetricsView, width: int, height: int, cursor: tuple[str, str] | None = None
+) -> list[Row]:
+    """A row a stream and kind; ``cursor`` (stream, kind) carries the marker."""
+    if not view.rows:
+        return [Row((("no streams yet", "muted"),))]
+    inner = width - 2  # the marker
+    if SENTENCES[0] <= width < SENTENCES[1]:
+        mixed = len({row.provenance for row in view.rows}) > 1
+        header, lines = None, [sentence(row, mixed, inner) for row in view.rows]
+    else:
+        header, lines = _columns(view.rows, inner)
+    rows = [header] if header is not None and height > len(lines) else []
+    for row, spans in zip(view.rows, lines, strict=True):
+        key = (row.stream, row.kind)
+        here = key == cursor
+        rows.append(
+            Row(((f"{glyphs.CURSOR if here else ' '} ", "title"), *spans), "selected" if here else "", key)
+        )
+    return rows
+
+
+class StreamMetrics(LinePanel[MetricsView]):
+    """Counts, bytes and rates a stream, with a cursor.
+
+    The cursor stays with its stream when rows come, go or change order. The app's own choice (``view.selected``)
+    moves it only when that choice changes, so a view made before a key press does not undo the key.
+    """
+
+    TITLE = "Stream Metrics"
+    view = var(MetricsView(), init=False)
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("k", "move(-1)", "Up", id="metrics.up", tooltip="Select the stream above", show=False),
+        Binding("j", "move(1)", "Down", id="metrics.down", tooltip="Select the stream below", show=False),
+        Binding("enter", "choose", "Choose", id="metrics.choose", tooltip="Open the selected stream"),
+    ]
+
+    class StreamSelected(Message):
+        """The cursor is on another stream, or (``chosen``) enter was pressed on this one."""
+
+        def __init__(self, panel: StreamMetrics, stream: str, chosen: bool) -> None:
+            super().__init__()
+            self.panel, self.stream, self.chosen = panel, stream, chosen
+
+        @property
+        def control(self) -> StreamMetrics:
+            return self.panel
+
+    _cursor: tuple[str, str] | None = None
+    _adopted = ""
+
+    @property
+    def selected(self) -> str:
+        """The stream under the cursor, "" when there is none."""
+        return self._cursor[0] if self._cursor else ""
+
+    def rows(self, view: MetricsView, width: int, height: int) -> list[Row]:
+        return metrics_rows(view, width, height, self._place_cursor(view))
+
+    def badge(self, view: MetricsView) -> tuple[str, str]:
+        return "", glyphs.common_provenance(row.provenance for row in view.rows)
+
+    def _place_cursor(self, view: MetricsView) -> tuple[str, str] | None:
+        keys = [(row.stream, row.kind) for row in view.rows]
+        if view.selected != self._adopted:
+            self._adopted = view.selected
+            if view.selected != self.selected:
+                self._cursor = next((key for key in keys if key[0] == view.selected), self._cursor)
+        if self._cursor not in keys:
+            same = [key for key in keys if self._cursor and key[0] == self._cursor[0]]
+            self._cursor = next(iter(same or keys), None)
+        return self._cursor
+
+    def window(self, rows: list[Row], width: int, height: int) -> list[Row]:
+        index = at_key(rows, self._cursor) if self._cursor else None
+        if index is not None and len(rows) > height:
+            last = height - 2 if height > 1 else 0  # the line below tells what is further down
+            if index >= len(rows) - 1:
+                self._top = len(rows) - height
+            self._top = min(max(self._top, index - last), index)
+        return super().window(rows, width, height)
+
+    def _select(self, key: tuple[str, str]) -> None:
+        before, self._cursor = self.selected, key
+        self.update_rows()
+        if key[0] != before:
+            self.post_message(self.StreamSelected(self, key[0], chosen=False))
+
+    def action_move(self, by: int) -> None:
+        keys = [(row.stream, row.kind) for row in self.view.rows]
+        if not keys:
+            raise SkipAction
+        here = keys.index(self._cursor) if self._cursor in keys else 0
+        self._select(keys[max(0, min(here + by, len(keys) - 1))])
+
+    def action_choose(self) -> None:
+        if self._cursor:
+            self.post_message(self.StreamSelected(self, self._cursor[0], chosen=True))
+
+    @on(events.Click)
+    def _pick(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and offset.y < len(self._shown):
+            key = self._shown[offset.y].key
+            if isinstance(key, tuple):
+                self._select(key)

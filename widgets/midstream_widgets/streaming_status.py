@@ -1,0 +1,84 @@
+"""Streaming Status: which kinds flow, and how every stream is: state, provenance, reason, next attempt."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+from textual.reactive import var
+
+from midstream_widgets import formats as f
+from midstream_widgets import glyphs
+from midstream_widgets.line_panel import LinePanel
+from midstream_widgets.lines import Row, Span, grid, pad, width_of
+from midstream_widgets.views import StatusLine, StatusView
+
+
+def _kind(label: str, active: bool | None, level: float | None = None) -> Row:
+    glyph = glyphs.activity(active)
+    loud: tuple[Span, ...] = ((f" {level:.0f} dB", "muted"),) if active and f.known(level) else ()
+    return Row(((f"{label}: ", "label"), (glyph.text, glyph.style), *loud))
+
+
+def summary(view: StatusView, width: int, height: int) -> list[Row]:
+    """Audio, Video, Text and the number of active streams, in as few columns as ``height`` allows."""
+    cells = [
+        _kind("Audio", view.audio, view.audio_level),
+        _kind("Video", view.video),
+        _kind("Text", view.text),
+        Row((("Streams: ", "label"), (f"{view.active:,} active", "good" if view.active else "muted"))),
+    ]
+    widest = max(map(width_of, cells)) + 2
+    for columns in (1, 2, 4):
+        if len(cells) // columns <= height or columns == 4:
+            break
+    while columns > 1 and widest * columns - 2 > width:
+        columns //= 2
+    # A level that comes and goes must not move what is beside it.
+    return grid(cells, width, len(cells) // columns)
+
+
+def _remark(line: StatusLine) -> list[Span]:
+    """What else there is to say, the most urgent first."""
+    said: list[Span] = []
+    if line.retry_in is not None:
+        said.append((f"retry in {f.short_duration(line.retry_in)}", "warning"))
+    if line.silent_s is not None and line.state == "stalled":
+        said.append((f"silent {f.short_duration(line.silent_s)}", "warning"))
+    if line.provenance and line.provenance != "live":
+        said.append((line.provenance, glyphs.provenance_style(line.provenance)))
+    if line.reason:
+        said.append((line.reason, "error" if line.state == "failed" else "muted"))
+    if line.reconnects:
+        said.append((f"{line.reconnects:,} reconnects", "muted"))
+    return said
+
+
+def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
+    """The summary, then a line a stream: state, id, kinds where there is room, and the remarks."""
+    rows = summary(view, width, height - len(view.lines))
+    states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
+    names = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width // 3))
+    kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
+    for line in view.lines:
+        glyph = glyphs.state(line.state)
+        spans: list[Span] = [(pad(glyph.text, states), glyph.style), (f" {pad(line.stream, names)}", "value")]
+        if kinds:
+            spans.append((f" {pad('+'.join(line.kinds), kinds)}", "muted"))
+        for index, (text, style) in enumerate(_remark(line)):
+            spans += [(" · " if index else "  ", "muted"), (text, style)]
+        rows.append(Row(tuple(spans), key=line.stream))
+    if not view.lines:
+        rows.append(Row((("no streams yet", "muted"),)))
+    return rows
+
+
+class StreamingStatus(LinePanel[StatusView]):
+    """Activity a kind, and the state of each stream."""
+
+    TITLE = "Streaming Status"
+    view = var(StatusView(), init=False)
+
+    def rows(self, view: StatusView, width: int, height: int) -> list[Row]:
+        return status_rows(view, width, height)
+
+    def badge(self, view: StatusView) -> tuple[str, str]:
+        return "", glyphs.common_provenance(line.provenance for line in view.lines)
