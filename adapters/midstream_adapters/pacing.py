@@ -99,3 +99,27 @@ class Interleaver:
     def _pop(self) -> Timed:
         start, _, event = heapq.heappop(self._heap)
         return (start if start > -float("inf") else None), event
+
+
+class Ticks:
+    """Tick numbers of a steady rate, by absolute time: a late caller gets the newest tick and learns what it missed.
+
+    Nothing adds up, and lateness is never made good by a burst.
+    """
+
+    def __init__(self, rate: float, start: float) -> None:
+        self._rate = rate
+        self._start = start
+        self._next = 0
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next tick, 0 when it is due or late."""
+        return max(0.0, self._start + self._next / self._rate - now)
+
+    def take(self, now: float) -> tuple[int, int]:
+        """The number of the tick that is due, and how many before it were missed."""
+        late = now - self._start - self._next / self._rate
+        missed = max(0, int(late * self._rate))
+        number = self._next + missed
+        self._next = number + 1
+        return number, missed
