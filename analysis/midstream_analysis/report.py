@@ -124,6 +124,9 @@ class Repetition:
 class LearningStatus:
     """Meta-learning figures: ``None`` where nothing was learnt yet.
 
+    ``level`` is the longest context (in moves) that predicts significantly better than every shorter one;
+    ``knowledge`` counts the contents learnt, ``transitions`` the distinct pairs of successive moves; ``regret`` is
+    the reward missed by not always using the pattern that now looks best; ``weights`` are by falling weight.
     ``log_loss`` and ``baseline_log_loss`` are in nats per move, of the adaptive predictor and of the order-0 model
     on the same moves.
     """
@@ -138,6 +141,7 @@ class LearningStatus:
     baseline_log_loss: float | None
     regret: float | None
     drifts: int
+    weights: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
