@@ -77,8 +77,8 @@ def role(name: str) -> Glyph:
 
 
 def provenance_style(name: str) -> str:
-    """Warning for what is not live or from a file."""
-    return "warning" if name in UNTRUE else "muted"
+    """Warning for figures of which some are neither live nor from a file."""
+    return "warning" if UNTRUE.intersection(name.split(" + ")) else "muted"
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -93,6 +93,5 @@ def bar(share: float, width: int) -> str:
 
 
 def common_provenance(names: Iterable[str]) -> str:
-    """The provenance that all share, "mixed" where they differ, "" of none."""
-    seen = set(names)
-    return (seen.pop() or "") if len(seen) == 1 else "mixed" if seen else ""
+    """The provenances that occur, "live" first: "live + simulated"."""
+    return " + ".join(sorted(set(names) - {""}, key=lambda name: (name != "live", name)))

@@ -71,7 +71,8 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         & > .panel--error { color: $text-error; text-style: bold; }
         & > .panel--pattern { color: $text-accent; }
         & > .panel--muted { color: $text-muted; }
-        & > .panel--selected { background: $boost; text-style: bold; }
+        & > .panel--selected { background: $panel; text-style: bold; }
+        &:focus > .panel--selected { background: $primary-muted; }
     }
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -74,6 +74,15 @@ COLUMNS = (
     Column("From", _tag, 4, False, 1, lambda row: glyphs.provenance_style(row.provenance)),
     Column("Detail", lambda row: row.detail, 6, False, 10, lambda row: "muted"),
 )
+NARROW = (
+    Column("Stream", lambda row: row.stream, 6, False, 0),
+    Column("Knd", lambda row: row.kind[:3], 3, False, 1, lambda row: "muted"),
+    Column("Count", lambda row: f.count(row.count), 3, True, 0),
+    Column("Rate", lambda row: f.bandwidth(row.bytes_per_s), 4, True, 0),
+    Column(
+        "From", lambda row: _tag(row)[:3], 3, False, 0, lambda row: glyphs.provenance_style(row.provenance)
+    ),
+)
 
 
 def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
@@ -98,12 +107,11 @@ def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
 def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
     """The columns that fit ``width`` with their widths; ones that say nothing are left out first."""
     wanted: list[tuple[Column, int]] = []
-    for column in COLUMNS:
+    for column in NARROW if width < SENTENCES[0] else COLUMNS:
         texts = [column.text(row) for row in rows]
-        if column.rank and not any(texts):
-            continue
-        widest = max(map(cell_len, texts), default=0)
-        wanted.append((column, min(max(widest, column.least, len(column.title) if width >= 48 else 0), 32)))
+        if any(texts):
+            widest = max(map(cell_len, [*texts, column.title]))
+            wanted.append((column, min(max(widest, column.least), 32)))
     while sum(cells + 1 for _, cells in wanted) - 1 > width:
         last = max(wanted, key=lambda each: each[0].rank)
         if not last[0].rank:
@@ -118,15 +126,19 @@ def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]
 def _columns(rows: tuple[MetricsRow, ...], width: int) -> tuple[Row, list[tuple[Span, ...]]]:
     """The header, and the spans of each row, in columns."""
     layout = _layout(rows, width)
-    gap = " " if sum(cells + 2 for _, cells in layout) - 2 > width else "  "
-    header: list[Span] = [(pad(column.title, cells, column.right) + gap, "title") for column, cells in layout]
-    lines = [
-        tuple(
-            (pad(column.text(row), cells, column.right) + gap, column.style(row)) for column, cells in layout
-        )
+    gap = " " * (2 if sum(cells + 2 for _, cells in layout) - 2 <= width else 1)
+
+    def line(texts: Iterable[str], styles: Iterable[str]) -> tuple[Span, ...]:
+        spans: list[Span] = []
+        for (column, cells), text, style in zip(layout, texts, styles, strict=True):
+            spans += [(pad(text, cells, column.right), style), (gap, "")]
+        return tuple(spans[:-1])
+
+    header = line((column.title for column, _ in layout), ["title"] * len(layout))
+    return Row((("  ", ""), *header)), [
+        line((column.text(row) for column, _ in layout), (column.style(row) for column, _ in layout))
         for row in rows
     ]
-    return Row((("  ", ""), *header)), lines
 
 
 def metrics_rows(

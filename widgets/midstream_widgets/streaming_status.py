@@ -7,6 +7,7 @@ from textual.reactive import var
 
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
+from midstream_widgets.fields import sections
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, Span, grid, pad, width_of
 from midstream_widgets.views import StatusLine, StatusView
@@ -20,20 +21,21 @@ def _kind(label: str, active: bool | None, level: float | None = None) -> Row:
 
 def summary(view: StatusView, width: int, height: int) -> list[Row]:
     """Audio, Video, Text and the number of active streams, in as few columns as ``height`` allows."""
-    cells = [
-        _kind("Audio", view.audio, view.audio_level),
-        _kind("Video", view.video),
-        _kind("Text", view.text),
-        Row((("Streams: ", "label"), (f"{view.active:,} active", "good" if view.active else "muted"))),
-    ]
-    widest = max(map(width_of, cells)) + 2
-    for columns in (1, 2, 4):
-        if len(cells) // columns <= height or columns == 4:
-            break
-    while columns > 1 and widest * columns - 2 > width:
+
+    def cells(level: float | None) -> list[Row]:
+        return [
+            _kind("Audio", view.audio, level),
+            _kind("Video", view.video),
+            _kind("Text", view.text),
+            Row((("Streams: ", "label"), (f"{view.active:,} active", "good" if view.active else "muted"))),
+        ]
+
+    columns = next((n for n in (1, 2) if 4 // n <= height), 4)
+    while columns > 1 and (max(map(width_of, cells(None))) + 2) * columns - 2 > width:
         columns //= 2
-    # A level that comes and goes must not move what is beside it.
-    return grid(cells, width, len(cells) // columns)
+    loud = cells(view.audio_level)
+    roomy = (max(map(width_of, loud)) + 2) * columns - 2 <= width
+    return grid(loud if roomy else cells(None), width, 4 // columns)
 
 
 def _remark(line: StatusLine) -> list[Span]:
@@ -54,7 +56,8 @@ def _remark(line: StatusLine) -> list[Span]:
 
 def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
     """The summary, then a line a stream: state, id, kinds where there is room, and the remarks."""
-    rows = summary(view, width, height - len(view.lines))
+    head = summary(view, width, height - len(view.lines))
+    lines: list[Row] = []
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
     names = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width // 3))
     kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
@@ -65,10 +68,8 @@ def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
             spans.append((f" {pad('+'.join(line.kinds), kinds)}", "muted"))
         for index, (text, style) in enumerate(_remark(line)):
             spans += [(" · " if index else "  ", "muted"), (text, style)]
-        rows.append(Row(tuple(spans), key=line.stream))
-    if not view.lines:
-        rows.append(Row((("no streams yet", "muted"),)))
-    return rows
+        lines.append(Row(tuple(spans), key=line.stream))
+    return sections([head, lines or [Row((("no streams yet", "muted"),))]], height)
 
 
 class StreamingStatus(LinePanel[StatusView]):

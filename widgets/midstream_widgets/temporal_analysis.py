@@ -7,43 +7,50 @@ from textual.reactive import var
 from midstream_analysis.report import Attractor
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
-from midstream_widgets.fields import INSUFFICIENT, Field, aligned, failed_row, field, warming_row
+from midstream_widgets.fields import (
+    INSUFFICIENT,
+    Field,
+    aligned,
+    beside,
+    failed_row,
+    labelled,
+    sections,
+    warming_row,
+)
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, justify, wrap
 from midstream_widgets.views import TemporalView
 
 REASON_LINES = 6
+NO_EXPONENT = "none"
+STABILITY = {True: ("STABLE", "good"), False: ("UNSTABLE", "error"), None: (f.DASH, "muted")}
+CHAOS = {True: ("CHAOTIC", "error"), False: ("ORDERED", "good"), None: (f.DASH, "muted")}
 
 
 def _exponent(view: TemporalView) -> str:
     """The exponent with its unit; where there is none, whether for want of data or because the series has none."""
     if f.known(view.exponent):
         return f"{f.exponent(view.exponent)} {view.exponent_unit}"
-    return INSUFFICIENT if view.label in (None, Attractor.UNKNOWN) else "none"
+    return INSUFFICIENT if view.label in (None, Attractor.UNKNOWN) else NO_EXPONENT
 
 
 def _fields(view: TemporalView) -> tuple[list[Field], list[Field]]:
     """The specification's five, and what they rest on."""
     verdict = glyphs.ATTRACTORS[view.label] if view.label is not None else None
-    sure = "" if view.confidence is None else f" ({f.percent(view.confidence)})"
-    attractor = (INSUFFICIENT, "muted") if verdict is None else (f"{verdict.word}{sure}", verdict.style)
-    stable = {True: ("STABLE", "good"), False: ("UNSTABLE", "error"), None: (f.DASH, "muted")}[view.stable]
-    chaos = {True: ("CHAOTIC", "error"), False: ("ORDERED", "good"), None: (f.DASH, "muted")}[view.chaotic]
+    sure = "" if verdict is None or view.confidence is None else f"({f.percent(view.confidence)})"
+    word, style = (INSUFFICIENT, "muted") if verdict is None else (verdict.word, verdict.style)
     exponent = _exponent(view)
     return [
-        ("Attractor Type", *attractor),
-        ("Lyapunov Exp", exponent, "muted" if exponent in (INSUFFICIENT, "none") else "value"),
-        ("Stability", *stable),
-        ("Chaos", *chaos),
-        ("Avg Reward", f.decimal(view.average_reward), "value"),
-    ], [
-        ("Period", view.period or f.DASH, "value"),
-        ("Samples", f.count(view.n), "value"),
-    ]
+        Field("Attractor Type", word, style, sure),
+        Field("Lyapunov Exp", exponent, "muted" if exponent == NO_EXPONENT else "value"),
+        Field("Stability", *STABILITY[view.stable]),
+        Field("Chaos", *CHAOS[view.chaotic]),
+        Field("Avg Reward", f.decimal(view.average_reward)),
+    ], [Field("Period", view.period or f.DASH), Field("Samples", f.count(view.n))]
 
 
 def temporal_rows(view: TemporalView, width: int, height: int) -> list[Row]:
-    """One field a row with the reason below; on few lines pairs, and the reason on what is left."""
+    """One field a row with the reason below; on fewer lines pairs. The first layout that fits, else the densest."""
     head: list[Row] = []
     if view.failed is not None:
         head.append(failed_row(view.failed))
@@ -54,21 +61,15 @@ def temporal_rows(view: TemporalView, width: int, height: int) -> list[Row]:
         [Row(((line, "muted"),)) for line in wrap(view.reason, width, REASON_LINES)] if view.reason else []
     )
     if height >= len(head) + len(spec) + len(more) + len(reason):
-        return [*head, *aligned(spec + more), *reason]
-    if height > len(head) + len(spec) and width >= 34:
-        # Room for the five and a line or more: what they rest on goes to the right of them.
-        right = [None, None, more[0], more[1], None]
-        rows = [
-            justify(row, field(*beside), width) if beside else row
-            for row, beside in zip(aligned(spec), right, strict=True)
-        ]
+        return sections([head, aligned(spec + more), reason], height)
+    if height >= len(head) + len(spec) + len(reason):
+        rows = aligned(spec)
+        for index, field in enumerate(more, 2):  # beside the short ones: stability and chaos
+            rows[index] = justify(rows[index], labelled(field), width)
         return [*head, *rows, *reason]
-    attractor, exponent, stability, chaos, reward = (field(*each) for each in spec)
-    rest = field(*more[1])
-    pairs = [attractor, exponent, justify(stability, chaos, width), justify(reward, rest, width)]
-    if justify(stability, chaos, width) is stability:  # too narrow for two
-        pairs = [attractor, stability, chaos, exponent, reward]
-    return [*head, *pairs, *reason]
+    attractor, exponent, stability, chaos, reward = spec
+    dense = [*beside(stability, chaos, width), *beside(reward, more[1], width)]
+    return [*head, labelled(attractor), labelled(exponent), *dense, *reason]
 
 
 class TemporalAnalysis(LinePanel[TemporalView]):
