@@ -119,6 +119,8 @@ class TurnEnded(Event):
 class AudioChunk(Event):
     """One decoded audio frame. ``samples``: float32 mono in [-1, 1] at ``rate`` Hz, shape (n,).
 
+    A chunk whose encoding nobody told is counted only: no samples, ``rms`` and ``peak`` None, rates zero.
+
     ``sample_rate`` and ``channels`` are the source's own; ``pts`` and ``duration`` are seconds of media time; ``rms``
     and ``peak`` are linear, full scale 1.0.
     """
@@ -129,14 +131,16 @@ class AudioChunk(Event):
     channels: int
     pts: float | None
     duration: float
-    rms: float
-    peak: float
+    rms: float | None
+    peak: float | None
     nbytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame(Event):
     """One decoded video frame. ``image``: a small RGB view, uint8, shape (h, w, 3), at most 160 pixels wide.
+
+    A frame whose format nobody told is counted only: an empty image, ``luma`` None, width and height zero.
 
     ``width`` and ``height`` are the source's own; ``luma`` is the mean (0..255) and ``motion`` the mean absolute
     difference to the frame before (0..255, ``None`` on the first), both of the small view.
@@ -146,7 +150,7 @@ class VideoFrame(Event):
     width: int
     height: int
     pts: float | None
-    luma: float
+    luma: float | None
     motion: float | None
     keyframe: bool = False
     nbytes: int = 0

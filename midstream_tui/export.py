@@ -1,0 +1,55 @@
+"""Exports: this moment as JSON (schema-versioned) and as SVG. Secrets are redacted; files are 0600 and atomic."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from midstream_adapters.redact import redact
+
+from .config import write_private
+from .state import DashboardState
+
+
+def export_folder() -> Path:
+    """Where exports go: ``MIDSTREAM_EXPORT_DIR``, else the folder the program was started in."""
+    return Path(os.environ.get("MIDSTREAM_EXPORT_DIR") or Path.cwd()).expanduser()
+
+
+def redacted(value: Any) -> Any:
+    """`value` with every string in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redacted(key): redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted(item) for item in value]
+    return value
+
+
+def to_json(state: DashboardState, *, indent: int | None = 2) -> str:
+    """The state as a JSON document, fit to be shown to anyone. NaN never occurs: unknown is null."""
+    return json.dumps(redacted(state.to_json()), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def write_export(state: DashboardState, svg: str | None, folder: Path | None = None) -> list[Path]:
+    """Write ``midstream-TIME.json`` and, given an SVG, ``midstream-TIME.svg``; return their paths.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    folder = folder or export_folder()
+    stem = f"midstream-{datetime.now():%Y%m%d-%H%M%S}"
+    number = 1
+    while any((folder / f"{stem}{ending}").exists() for ending in (".json", ".svg")):
+        number += 1
+        stem = f"{stem.partition('_')[0]}_{number}"
+    paths = [folder / f"{stem}.json"]
+    write_private(paths[0], to_json(state) + "\n")
+    if svg is not None:
+        paths.append(folder / f"{stem}.svg")
+        write_private(paths[1], redact(svg))
+    return paths

@@ -1,0 +1,217 @@
+"""Joins sources, the fold and the engine: what the app, `probe` and the library face all stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from midstream_adapters.base import Adapter, Backoff, Options, Sink, supervise
+from midstream_adapters.events import Event, State
+from midstream_adapters.registry import open_source
+from midstream_analysis.engine import Engine, Series, Utterance
+from midstream_analysis.jobs import Policy
+from midstream_analysis.report import AnalysisReport
+
+from .session import OBSERVABLES, Area, Session
+from .state import ANALYSED, DashboardState
+from .transcript import Message
+
+WORDS_A_TICK = 32
+"""Messages handed to the engine between two ticks: at a flood, conversation analysis looks at a sample."""
+FOCUS_EVERY = 0.5
+OTHERS_EVERY = 2.0
+LEAST_SAMPLES = 2
+
+
+@dataclass(slots=True)
+class Source:
+    """A source in use: what was asked for, its adapter and the task that supervises it."""
+
+    asked: str
+    adapter: Adapter
+    options: Options
+    task: asyncio.Task[State] | None = None
+
+
+class Hub:
+    """Owns the session, the engine and the sources. Adding and removing sources is the event loop's business.
+
+    Without a sink of its own (the app gives its bus) events are folded where they are emitted, under the lock.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        engine: bool = True,
+        policy: Policy = "EDF",
+        on_report: Callable[[AnalysisReport], None] | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.options = options or Options()
+        self.lock = threading.RLock()
+        self.session = Session(self.options.clock, time.time, self._said)
+        self.sink: Sink = self
+        self.sources: dict[str, Source] = {}
+        self.unanalysed = 0
+        """Messages that conversation analysis did not look at, because they came too fast."""
+        self._words = WORDS_A_TICK
+        self._backoff = backoff
+        self.on_report = on_report
+        self.engine = Engine(self._reported, policy=policy, clock=self.options.clock) if engine else None
+        self._submitted: dict[tuple[str, str], tuple[int, float]] = {}
+
+    # -- folding
+
+    def emit(self, event: Event) -> None:
+        """Fold `event` at once: the sink of the headless modes."""
+        with self.lock:
+            self.session.apply(event)
+
+    async def drain(self) -> None:
+        """Give the loop a turn: folding at once, there is always room."""
+        await asyncio.sleep(0)
+
+    def fold(self, events: Iterable[Event]) -> frozenset[Area]:
+        """Fold a batch."""
+        with self.lock:
+            return self.session.apply_all(events)
+
+    def take(self, report: AnalysisReport) -> frozenset[Area]:
+        """Take the engine's report into the session."""
+        with self.lock:
+            return self.session.take(report)
+
+    def state(self) -> DashboardState:
+        """A snapshot, from any thread."""
+        with self.lock:
+            return self.session.state()
+
+    def analysed(self, state: DashboardState) -> DashboardState:
+        """`state` with the engine's word of now: figures stay of the moment it was taken."""
+        newer = self.state()
+        return replace(
+            state,
+            **{name: getattr(newer, name) for name in ANALYSED},
+            streams={
+                name: replace(stream, observables=newer.streams[name].observables)
+                for name, stream in state.streams.items()
+            },
+        )
+
+    def _reported(self, report: AnalysisReport) -> None:
+        if self.on_report is not None:
+            self.on_report(report)
+        else:
+            self.take(report)
+
+    def _said(self, message: Message) -> None:
+        if self.engine is None or message.reasoning:
+            return
+        if self._words <= 0:
+            self.unanalysed += 1
+            return
+        self._words -= 1
+        self.engine.hear(
+            Utterance(message.stream, message.text[:4096], message.role, message.at, message.reward)
+        )
+
+    # -- the engine
+
+    def start(self) -> None:
+        """Start the engine thread; returns at once."""
+        if self.engine is not None:
+            self.engine.start()
+
+    def tick(self) -> None:
+        """What is due regularly: samples of rates, series for the engine. Cheap; call it every tick."""
+        with self.lock:
+            now = self.options.clock()
+            self._words = WORDS_A_TICK
+            self.session.tick(now)
+            if self.engine is not None:
+                self._submit(now)
+
+    def submit_all(self) -> None:
+        """Hand every series to the engine now, whenever it was looked at last."""
+        self._submitted.clear()
+        self.tick()
+
+    def _submit(self, now: float) -> None:
+        assert self.engine is not None
+        focus = self.session.focus()
+        looked_at = (focus[0].stream, focus[1]) if focus is not None else None
+        for name, tally in self.session.streams.items():
+            for observable in OBSERVABLES:
+                series = tally.series.get(observable)
+                if series is None or len(series.samples) < LEAST_SAMPLES:
+                    continue
+                key = (name, observable)
+                total, at = self._submitted.get(key, (0, -1e9))
+                every = FOCUS_EVERY if key == looked_at else OTHERS_EVERY
+                if series.total == total or now - at < every:
+                    continue
+                self._submitted[key] = (series.total, now)
+                self.engine.submit(
+                    Series(
+                        name, observable, list(series.samples), series.dt, now + every, int(key == looked_at)
+                    )
+                )
+
+    # -- sources
+
+    def add(self, source: str, options: Options | None = None) -> list[str]:
+        """Open `source` and supervise it in the running loop; return the ids of its streams.
+
+        Raises:
+            SourceError: the source can't be named or used; nothing was added.
+        """
+        options = options or self.options
+        adapters = open_source(source, options, frozenset(self.sources) | frozenset(self.session.streams))
+        for adapter in adapters:
+            held = self.sources[adapter.info.stream] = Source(source, adapter, options)
+            self._run(held)
+        return [adapter.info.stream for adapter in adapters]
+
+    def _run(self, held: Source) -> None:
+        held.task = asyncio.get_running_loop().create_task(
+            supervise(held.adapter, self.sink, held.options, self._backoff),
+            name=f"source {held.adapter.info.stream}",
+        )
+
+    async def remove(self, stream: str) -> None:
+        """Close a stream and forget its history."""
+        held = self.sources.pop(stream, None)
+        if held is not None and held.task is not None:
+            held.task.cancel()
+            await asyncio.gather(held.task, return_exceptions=True)
+        with self.lock:
+            self.session.forget(stream)
+        if self.engine is not None:
+            self.engine.forget(stream)
+        self._submitted = {key: seen for key, seen in self._submitted.items() if key[0] != stream}
+
+    async def restart(self, stream: str) -> None:
+        """Connect a stream again at once; its history is kept."""
+        held = self.sources[stream]
+        if held.task is not None:
+            held.task.cancel()
+            await asyncio.gather(held.task, return_exceptions=True)
+        self._run(held)
+
+    @property
+    def tasks(self) -> list[asyncio.Task[State]]:
+        return [held.task for held in self.sources.values() if held.task is not None]
+
+    async def stop(self) -> None:
+        """End every source, then the engine thread. History stays readable."""
+        tasks = self.tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.engine is not None:
+            # A kernel that is compiling can't be interrupted; the thread is a daemon and must not hold up the exit.
+            await asyncio.to_thread(self.engine.stop, 0.5)

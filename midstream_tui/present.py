@@ -1,0 +1,272 @@
+"""From the session to what the panels show: view models, built on a paint and compared by value there."""
+
+from __future__ import annotations
+
+import math
+
+from midstream_adapters.events import Kind, Provenance, State
+from midstream_analysis.report import Attractor, ConversationReport
+from midstream_widgets.views import (
+    MessageLine,
+    MessagesView,
+    MetricsRow,
+    MetricsView,
+    PatternView,
+    StatusLine,
+    StatusView,
+    SystemView,
+    TemporalView,
+)
+
+from .session import Session
+from .tally import Tally
+from .transcript import Message
+
+_LEAST_DB = -96.0
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000.0
+
+
+def system_view(
+    session: Session, now: float, *, queued: int = 0, refresh_ms: int = 67, loop_lag: float | None = None
+) -> SystemView:
+    processing = session.processing.read(now)
+    tallies = session.streams.values()
+    flows = [
+        flow
+        for tally in tallies
+        if not tally.over
+        for track in tally.tracks.values()
+        if (flow := track.speed(now, False)) is not None
+    ]
+    ttfts = [tally.ttft_last for tally in tallies if tally.ttft_last is not None]
+    return SystemView(
+        messages=session.transcript.total,
+        tokens=session.tokens,
+        tokens_estimated=session.tokens_estimated,
+        tokens_per_s=_coarse(session.token_rate.rate(now)) if session.tokens else None,
+        fps=_coarse(session.fps(now)),
+        latency_ms=milliseconds(processing.quantile(0.5)),
+        latency_p99_ms=milliseconds(processing.quantile(0.99)),
+        ttft_ms=milliseconds(ttfts[-1]) if ttfts else None,
+        uptime_s=float(int(now - session.started)),
+        bytes_per_s=sum(flows) if flows else None,
+        loop_lag_ms=milliseconds(loop_lag),
+        queued=queued,
+        dropped=session.dropped + session.refused,
+        refresh_ms=refresh_ms,
+        simulated=bool(tallies) and all(tally.provenance is Provenance.SIMULATED for tally in tallies),
+    )
+
+
+def summary(session: Session) -> str:
+    """How many streams there are of each provenance: ``2 live · 1 simulated``."""
+    counts = {
+        provenance: sum(tally.provenance is provenance for tally in session.streams.values())
+        for provenance in Provenance
+    }
+    return (
+        " · ".join(f"{count} {provenance}" for provenance, count in counts.items() if count) or "no streams"
+    )
+
+
+def temporal_view(session: Session) -> TemporalView:
+    report = session.report
+    focus = session.focus()
+    if focus is None:
+        return TemporalView(
+            reason="no stream yet",
+            warming=report.warming if report else 0.0,
+            failed=report.failed if report else None,
+        )
+    tally, observable = focus
+    series = tally.series.get(observable) if observable is not None else None
+    verdict = session.verdict()
+    base = TemporalView(
+        stream=tally.stream,
+        observable=observable or "",
+        average_reward=tally.average_reward,
+        n=len(series.samples) if series else 0,
+        warming=report.warming if report else 0.0,
+        failed=report.failed if report else None,
+        provenance=_badge(tally),
+        reason="nothing to analyse yet" if series is None else "waiting for the first analysis",
+    )
+    if verdict is None or series is None:
+        return base
+    result = verdict.classification
+    return TemporalView(
+        stream=base.stream,
+        observable=base.observable,
+        label=result.label,
+        confidence=result.confidence,
+        exponent=result.lyapunov.exponent if result.lyapunov else None,
+        exponent_unit=f"1/{series.unit}",
+        stable=result.stable,
+        chaotic=result.chaotic if result.label is not Attractor.UNKNOWN else None,
+        period=f"{result.period:.3g} {series.unit}" if result.period else "",
+        average_reward=base.average_reward,
+        n=result.n,
+        reason=result.reason,
+        warming=base.warming,
+        failed=base.failed,
+        provenance=base.provenance,
+    )
+
+
+def pattern_view(session: Session) -> PatternView:
+    report = session.report
+    if report is None:
+        return PatternView(warming=0.0)
+    stream, said = _conversation(session)
+    if said is None:
+        return PatternView(stream=stream, warming=report.warming, failed=report.failed)
+    tally = session.streams.get(stream)
+    return PatternView(
+        stream=stream,
+        moves=said.moves,
+        sequences=said.sequences,
+        repetition=said.repetition,
+        learning=said.learning,
+        utterances=said.utterances,
+        warming=report.warming,
+        failed=report.failed,
+        provenance=_badge(tally) if tally else "",
+    )
+
+
+def _conversation(session: Session) -> tuple[str, ConversationReport | None]:
+    """The focused stream's conversation, else the first there is: panels always say whose it is."""
+    assert session.report is not None
+    said = session.report.conversations
+    focus = session.focus()
+    if focus is not None and focus[0].stream in said:
+        return focus[0].stream, said[focus[0].stream]
+    for stream, report in said.items():
+        if stream in session.streams:
+            return stream, report
+    return (focus[0].stream if focus else ""), None
+
+
+def status_view(session: Session, now: float) -> StatusView:
+    tallies = list(session.streams.values())
+    levels = [
+        _decibel(rms)
+        for tally in tallies
+        if tally.audio and tally.active(Kind.AUDIO, now) and (rms := tally.audio[-1].rms) is not None
+    ]
+    states = {tally.stream: tally.state(now) for tally in tallies}
+    return StatusView(
+        audio=_any_active(tallies, Kind.AUDIO, now),
+        video=_any_active(tallies, Kind.VIDEO, now),
+        text=_any_active(tallies, Kind.TEXT, now),
+        audio_level=round(max(levels)) if levels else None,
+        active=sum(state is State.LIVE for state in states.values()),
+        lines=tuple(
+            StatusLine(
+                stream=tally.stream,
+                kinds=tuple(sorted(tally.kinds)),
+                state=str(states[tally.stream]),
+                provenance=_badge(tally),
+                reason=tally.reason,
+                retry_in=float(math.ceil(max(0.0, tally.retry_at - now)))
+                if tally.retry_at is not None
+                else None,
+                silent_s=float(int(now - last))
+                if (last := tally.last_data) is not None and now - last >= 2
+                else None,
+                reconnects=tally.reconnects,
+            )
+            for tally in tallies
+        ),
+    )
+
+
+def metrics_view(session: Session, now: float) -> MetricsView:
+    rows = [row for tally in session.streams.values() for row in _rows(tally, now)]
+    return MetricsView(rows=tuple(rows), selected=session.selected or "")
+
+
+def _rows(tally: Tally, now: float) -> list[MetricsRow]:
+    state = str(tally.state(now))
+    over = tally.over
+    rows: list[MetricsRow] = []
+    for kind in sorted(tally.kinds):
+        track = tally.tracks.get(kind)
+        text = kind is Kind.TEXT
+        dropped = sum(tally.drops.values())
+        rows.append(
+            MetricsRow(
+                stream=tally.stream,
+                kind=str(kind),
+                state=state,
+                provenance=_badge(tally),
+                count=track.count if track else 0,
+                bytes=track.bytes if track else 0,
+                bytes_per_s=track.speed(now, over) if track else None,
+                fps=_coarse(track.rate(now, over)) if track and kind is Kind.VIDEO else None,
+                tokens=tally.tokens if text else None,
+                tokens_estimated=text and tally.guessed > 0,
+                tokens_per_s=_coarse(tally.token_rate.rate(now)) if text and not over else None,
+                ttft_ms=milliseconds(tally.ttft_last) if text else None,
+                interval_ms=milliseconds(track.gaps.read(now).quantile(0.5)) if track else None,
+                detail=_detail(tally, kind),
+                dropped=dropped if not rows else 0,
+            )
+        )
+    return rows
+
+
+def _detail(tally: Tally, kind: Kind) -> str:
+    if kind is Kind.VIDEO and tally.frames and tally.frames[-1].width:
+        return f"{tally.frames[-1].width}x{tally.frames[-1].height}"
+    if kind is Kind.AUDIO and tally.audio and tally.audio[-1].sample_rate:
+        chunk = tally.audio[-1]
+        channels = {1: "mono", 2: "stereo"}.get(chunk.channels, f"{chunk.channels} ch")
+        return f"{chunk.sample_rate / 1000:g} kHz {channels}"
+    return ""
+
+
+def messages_view(session: Session) -> MessagesView:
+    return MessagesView(
+        messages=tuple(_line(session, message) for message in session.transcript.messages),
+        total=session.transcript.total,
+    )
+
+
+def _line(session: Session, message: Message) -> MessageLine:
+    tally = session.streams.get(message.stream)
+    text = message.shown
+    if message.truncated:
+        text += f" … {message.truncated:,} more characters"
+    return MessageLine(
+        serial=message.serial,
+        clock=f"{session.wall(message.at).astimezone():%H:%M:%S}",
+        stream=message.stream,
+        role=("thinking" if message.reasoning else message.role) or "",
+        text=text,
+        tokens=message.tokens,
+        tokens_estimated=message.tokens_estimated,
+        open=message.open,
+        simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
+    )
+
+
+def _any_active(tallies: list[Tally], kind: Kind, now: float) -> bool | None:
+    having = [tally for tally in tallies if kind in tally.kinds]
+    return any(tally.active(kind, now) for tally in having) if having else None
+
+
+def _badge(tally: Tally) -> str:
+    return str(tally.provenance)
+
+
+def _coarse(value: float | None) -> float | None:
+    """Rates to a tenth: finer digits would only repaint the screen."""
+    return None if value is None else round(value, 1)
+
+
+def _decibel(rms: float) -> float:
+    return 20.0 * math.log10(rms) if rms > 10 ** (_LEAST_DB / 20) else _LEAST_DB

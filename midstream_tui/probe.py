@@ -1,0 +1,81 @@
+"""`midstream-tui probe`: measure sources without a screen, print the state as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from midstream_adapters.base import Backoff, Options
+from midstream_adapters.events import Provenance
+
+from .export import to_json
+from .hub import Hub
+from .state import DashboardState
+
+DEFAULT_SECONDS = 10.0
+ANALYSIS_WAIT = 5.0
+TICK = 1 / 15
+
+
+async def measure(
+    sources: Sequence[str], options: Options, *, seconds: float | None = None, analysis: bool = True
+) -> DashboardState:
+    """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
+
+    Raises:
+        SourceError: a source can't be named or used.
+    """
+    hub = Hub(options, engine=analysis, backoff=Backoff(attempts=None))
+    hub.start()
+    try:
+        for source in sources:
+            hub.add(source)
+        limit = seconds
+        if limit is None and not all(
+            held.adapter.info.provenance is Provenance.FILE for held in hub.sources.values()
+        ):
+            limit = DEFAULT_SECONDS
+        deadline = None if limit is None else options.clock() + limit
+        while not all(task.done() for task in hub.tasks):
+            left = TICK if deadline is None else min(TICK, deadline - options.clock())
+            if left <= 0:
+                break
+            await asyncio.wait(hub.tasks, timeout=left)
+            hub.tick()
+        state = hub.state()  # before the tasks are cancelled: states and rates as they are while it flows
+        if hub.engine is not None:
+            hub.submit_all()
+            until = options.clock() + ANALYSIS_WAIT
+            while (status := hub.engine.status).warming is not None or status.pending:
+                if options.clock() > until or status.failed:
+                    break
+                await asyncio.sleep(TICK)
+            await asyncio.sleep(2 * TICK)  # the report of the last job
+            state = hub.analysed(state)
+        return state
+    finally:
+        await hub.stop()
+
+
+def complaint(state: DashboardState) -> str:
+    """Why a source did not deliver, one line a stream; empty when all did."""
+    lines = []
+    for name, stream in state.streams.items():
+        if stream.state == "failed":
+            lines.append(f"{name}: failed: {stream.reason}")
+        elif not stream.chunks:
+            lines.append(f"{name}: nothing came: {stream.reason or stream.state}")
+    return "\n".join(lines)
+
+
+async def probe(
+    sources: Sequence[str], options: Options, *, seconds: float | None = None, analysis: bool = True
+) -> int:
+    """Print the state of `sources` as JSON; return 0 when every one delivered, else 1 with the reason on stderr."""
+    state = await measure(sources, options, seconds=seconds, analysis=analysis)
+    print(to_json(state))
+    if trouble := complaint(state):
+        print(f"midstream-tui: {trouble}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,403 @@
+"""The fold: `Session.apply(event)` counts one event and says which areas of the screen it changed.
+
+Pure but for its own memory: no terminal, no I/O, no clock but the injected one. Replay is the same fold over a file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from enum import Enum, auto
+
+from midstream_adapters.events import (
+    AudioChunk,
+    BytesReceived,
+    Dropped,
+    Event,
+    Kind,
+    Provenance,
+    State,
+    StateChanged,
+    StreamOpened,
+    TextChunk,
+    TurnEnded,
+    TurnStarted,
+    VideoFrame,
+)
+from midstream_analysis.report import AnalysisReport, Attractor, PatternHit, SeriesReport
+
+from ._version import __version__
+from .metrics import RecentHistogram, WindowedRate
+from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentMessage, StreamState
+from .tally import Tally
+from .transcript import Message, Transcript
+
+RECENT = 5
+MOST_STREAMS = 256
+SAMPLE_EVERY = 0.25
+OBSERVABLES = ("reward", "token rate", "interval", "motion", "luma", "level", "frame interval")
+"""What is analysed, the most telling first."""
+
+
+class Area(Enum):
+    """Parts of the screen, one a panel."""
+
+    METRICS = auto()
+    TEMPORAL = auto()
+    PATTERNS = auto()
+    STATUS = auto()
+    STREAMS = auto()
+    MESSAGES = auto()
+
+
+_LIFE = frozenset({Area.METRICS, Area.STATUS, Area.STREAMS})
+_TEXT = frozenset({Area.METRICS, Area.STREAMS, Area.STATUS, Area.MESSAGES, Area.TEMPORAL})
+_MEDIA = frozenset({Area.METRICS, Area.STREAMS, Area.STATUS, Area.TEMPORAL})
+_REPORT = frozenset({Area.TEMPORAL, Area.PATTERNS, Area.MESSAGES})
+_NOTHING: frozenset[Area] = frozenset()
+
+
+class Session:
+    """Everything the dashboard knows. One thread at a time; whoever shares it holds a lock."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        on_message: Callable[[Message], None] | None = None,
+    ) -> None:
+        self.clock = clock
+        self._wall = wall
+        self.started = clock()
+        self.streams: dict[str, Tally] = {}
+        self.transcript = Transcript()
+        self.report: AnalysisReport | None = None
+        self.processing = RecentHistogram()
+        self.token_rate = WindowedRate()
+        self.tokens = 0
+        self.dropped = 0
+        self.refused = 0
+        """Events of streams beyond the bound on their number: counted and shown, not filed."""
+        self.selected: str | None = None
+        self.observable: str | None = None
+        """What the user chose to look at, of the selected stream; None leaves it to `focus`."""
+        self.events = 0
+        self._on_message = on_message
+        self._sampled = self.started
+        self._fold: dict[type[Event], Callable[..., frozenset[Area]]] = {
+            StreamOpened: self._opened,
+            StateChanged: self._changed,
+            TextChunk: self._text,
+            TurnStarted: self._turn_started,
+            TurnEnded: self._turn_ended,
+            AudioChunk: self._audio,
+            VideoFrame: self._video,
+            BytesReceived: self._bytes,
+            Dropped: self._drops,
+        }
+
+    # -- the fold
+
+    def apply(self, event: Event, now: float | None = None) -> frozenset[Area]:
+        """Fold one event in; return the areas it changed. ``now`` saves a reading of the clock in a batch."""
+        self.events += 1
+        tally = self.streams.get(event.stream)
+        if tally is None:
+            if len(self.streams) >= MOST_STREAMS:
+                self.refused += 1
+                return _LIFE
+            tally = self._add(event)
+        return self._fold[type(event)](tally, event, self.clock() if now is None else now)
+
+    def apply_all(self, events: Iterable[Event]) -> frozenset[Area]:
+        """Fold a batch in; return all areas it changed."""
+        now = self.clock()
+        areas: frozenset[Area] = _NOTHING
+        for event in events:
+            areas |= self.apply(event, now)
+        return areas
+
+    def take(self, report: AnalysisReport) -> frozenset[Area]:
+        """Take the engine's newest word."""
+        self.report = report
+        return _REPORT
+
+    def tick(self, now: float) -> None:
+        """Sample what is a rate, every quarter of a second, so that it becomes a series of even steps."""
+        if now - self._sampled < SAMPLE_EVERY:
+            return
+        # Even steps: the series' dt must be true, so a late tick does not move the grid.
+        self._sampled = max(self._sampled + SAMPLE_EVERY, now - SAMPLE_EVERY)
+        for tally in self.streams.values():
+            if tally.tokens and tally.active(Kind.TEXT, now):
+                rate = tally.token_rate.rate(now)
+                if rate is not None:
+                    tally.sample("token rate", "s", rate, SAMPLE_EVERY)
+
+    def forget(self, stream: str) -> None:
+        """Remove a stream and its history; its messages stay."""
+        self.streams.pop(stream, None)
+        self.transcript.close(stream)
+        if self.selected == stream:
+            self.selected = None
+
+    def _add(self, event: Event) -> Tally:
+        if isinstance(event, StreamOpened):
+            tally = Tally(event.stream, event.at, event.source, event.provenance)
+        else:  # pushed in by a library caller without a source of its own
+            tally = Tally(event.stream, event.at, event.stream, Provenance.LIVE)
+            tally.said = State.LIVE
+        self.streams[event.stream] = tally
+        return tally
+
+    def _opened(self, tally: Tally, event: StreamOpened, now: float) -> frozenset[Area]:
+        tally.source, tally.provenance = event.source, event.provenance
+        tally.kinds |= event.kinds
+        return _LIFE
+
+    def _changed(self, tally: Tally, event: StateChanged, now: float) -> frozenset[Area]:
+        tally.change(event)
+        if event.state in (State.ENDED, State.FAILED, State.RECONNECTING):
+            self._close(tally.stream)
+        return _LIFE | _TEXT
+
+    def _text(self, tally: Tally, chunk: TextChunk, now: float) -> frozenset[Area]:
+        self.processing.add(now, now - chunk.at)
+        tokens, guess = tally.text(chunk)
+        self.tokens += tokens
+        self.token_rate.add(chunk.at, tokens)
+        if not chunk.text and chunk.turn is None:
+            return _TEXT
+        message, begun = self.transcript.add(chunk)
+        message.tokens += tokens
+        message.tokens_estimated |= guess
+        tally.messages += begun
+        if not message.open and self._on_message is not None:
+            self._on_message(message)
+        return _TEXT
+
+    def _turn_started(self, tally: Tally, event: TurnStarted, now: float) -> frozenset[Area]:
+        tally.turn_started(event)
+        return _LIFE
+
+    def _turn_ended(self, tally: Tally, event: TurnEnded, now: float) -> frozenset[Area]:
+        self.tokens += tally.turn_ended(event)
+        self._close(tally.stream, event.turn)
+        if event.error:
+            tally.reason = event.error
+        return _TEXT
+
+    def _close(self, stream: str, turn: str | None = None) -> None:
+        for message in self.transcript.close(stream, turn):
+            if self._on_message is not None:
+                self._on_message(message)
+
+    def _audio(self, tally: Tally, chunk: AudioChunk, now: float) -> frozenset[Area]:
+        self.processing.add(now, now - chunk.at)
+        tally.hear(chunk)
+        return _MEDIA
+
+    def _video(self, tally: Tally, frame: VideoFrame, now: float) -> frozenset[Area]:
+        self.processing.add(now, now - frame.at)
+        tally.see(frame)
+        return _MEDIA
+
+    def _bytes(self, tally: Tally, event: BytesReceived, now: float) -> frozenset[Area]:
+        track = tally.track(event.kind)
+        track.bytes += event.nbytes
+        track.flow.add(event.at, event.nbytes)
+        return _LIFE
+
+    def _drops(self, tally: Tally, event: Dropped, now: float) -> frozenset[Area]:
+        tally.drops[event.where] = tally.drops.get(event.where, 0) + event.count
+        self.dropped += event.count
+        return _LIFE
+
+    # -- what it says
+
+    def wall(self, at: float) -> datetime:
+        """Wall time of a monotonic time, for display and export."""
+        return datetime.fromtimestamp(self._wall() - (self.clock() - at), UTC)
+
+    @property
+    def tokens_estimated(self) -> bool:
+        return any(tally.guessed > 0 for tally in self.streams.values())
+
+    def fps(self, now: float) -> float | None:
+        """Frames a second of all video streams that are not over."""
+        rates = [
+            rate
+            for tally in self.streams.values()
+            if not tally.over
+            and (track := tally.tracks.get(Kind.VIDEO))
+            and (rate := track.rate(now, False)) is not None
+        ]
+        return sum(rates) if rates else None
+
+    def average_reward(self) -> float | None:
+        """Mean over all rewards of all streams."""
+        rewards = sum(tally.rewards for tally in self.streams.values())
+        return sum(tally.reward_sum for tally in self.streams.values()) / rewards if rewards else None
+
+    def focus(self) -> tuple[Tally, str | None] | None:
+        """The stream that the analysis panels show, and its most telling observable, if it has one.
+
+        The selected stream, else the first one with a reward, text, video, audio, in this order.
+        """
+        chosen = self.streams.get(self.selected) if self.selected else None
+        tallies = [chosen] if chosen is not None else list(self.streams.values())
+        if chosen is not None and self.observable in chosen.series:
+            return chosen, self.observable
+        for observable in OBSERVABLES:
+            for tally in tallies:
+                if observable in tally.series:
+                    return tally, observable
+        return (tallies[0], None) if tallies else None
+
+    def next_observable(self) -> None:
+        """Look at the next observable of the focused stream."""
+        focus = self.focus()
+        if focus is None or (shown := focus[1]) is None:
+            return
+        tally = focus[0]
+        names = [name for name in OBSERVABLES if name in tally.series]
+        self.selected, self.observable = tally.stream, names[(names.index(shown) + 1) % len(names)]
+
+    def verdict(self) -> SeriesReport | None:
+        """The engine's newest word on what `focus` names."""
+        focus = self.focus()
+        if focus is None or focus[1] is None or self.report is None:
+            return None
+        return self.report.series.get((focus[0].stream, focus[1]))
+
+    def moves(self) -> tuple[PatternHit, ...]:
+        """Moves detected in the focused stream, else in the first stream with any."""
+        if self.report is None:
+            return ()
+        focus = self.focus()
+        if focus is not None and (report := self.report.conversations.get(focus[0].stream)) is not None:
+            return report.moves
+        return next((report.moves for report in self.report.conversations.values() if report.moves), ())
+
+    def state(self, now: float | None = None) -> DashboardState:
+        """A frozen snapshot of everything, JSON-ready."""
+        now = self.clock() if now is None else now
+        verdict = self.verdict()
+        result = verdict.classification if verdict is not None else None
+        known = result is not None and result.label is not Attractor.UNKNOWN
+        latency = self.processing.read(now).quantile(0.5)
+        return DashboardState(
+            schema=SCHEMA,
+            version=__version__,
+            time=self.wall(now).isoformat(timespec="milliseconds"),
+            message_count=self.transcript.total,
+            total_tokens=self.tokens,
+            tokens_estimated=self.tokens_estimated,
+            fps=_rounded(self.fps(now)),
+            latency_ms=_ms(latency),
+            uptime_s=round(now - self.started, 3),
+            patterns=tuple(Pattern(hit.label, round(hit.confidence, 4), hit.count) for hit in self.moves()),
+            attractor_type=str(result.label) if result is not None else None,
+            lyapunov_exponent=result.lyapunov.exponent
+            if result is not None and result.lyapunov is not None
+            else None,
+            is_stable=result.stable if result is not None else None,
+            is_chaotic=result.chaotic if result is not None and known else None,
+            average_reward=self.average_reward(),
+            audio_active=any(tally.active(Kind.AUDIO, now) for tally in self.streams.values()),
+            video_active=any(tally.active(Kind.VIDEO, now) for tally in self.streams.values()),
+            recent_messages=tuple(self._recent(m) for m in list(self.transcript.messages)[-RECENT:]),
+            streams={name: self._stream(tally, now) for name, tally in self.streams.items()},
+            analysed=f"{verdict.stream}: {verdict.observable}" if verdict is not None else None,
+            dropped=self.dropped + self.refused,
+        )
+
+    def _recent(self, message: Message) -> RecentMessage:
+        return RecentMessage(
+            time=self.wall(message.at).isoformat(timespec="milliseconds"),
+            stream=message.stream,
+            role=message.role,
+            text=message.shown,
+            tokens=message.tokens,
+            tokens_estimated=message.tokens_estimated,
+            truncated=message.truncated,
+        )
+
+    def _stream(self, tally: Tally, now: float) -> StreamState:
+        over = tally.over
+        text, audio, video = (tally.tracks.get(kind) for kind in (Kind.TEXT, Kind.AUDIO, Kind.VIDEO))
+        flows = [flow for track in tally.tracks.values() if (flow := track.speed(now, over)) is not None]
+        frame = tally.frames[-1] if tally.frames else None
+        chunk = tally.audio[-1] if tally.audio else None
+        last = tally.last_data
+        return StreamState(
+            source=tally.source,
+            kinds=tuple(sorted(tally.kinds)),
+            state=str(tally.state(now)),
+            provenance=str(tally.provenance),
+            reason=tally.reason,
+            chunks=sum(track.count for track in tally.tracks.values()),
+            bytes=sum(track.bytes for track in tally.tracks.values()),
+            audio_chunks=audio.count if audio else 0,
+            video_frames=video.count if video else 0,
+            bytes_per_s=_rounded(sum(flows) if flows else None),
+            fps=_rounded(video.rate(now, over) if video else None),
+            tokens=tally.tokens,
+            tokens_estimated=tally.guessed > 0,
+            tokens_per_s=_rounded(tally.token_rate.rate(now) if not over else None),
+            messages=tally.messages,
+            turns=tally.turns,
+            latency=Latency(
+                ttft_ms=_ms(tally.ttft.quantile(0.5)),
+                ttft_last_ms=_ms(tally.ttft_last),
+                icl_p50_ms=_ms((gaps := text.gaps.read(now)).quantile(0.5)) if text else None,
+                icl_p90_ms=_ms(gaps.quantile(0.9)) if text else None,
+                icl_p99_ms=_ms(gaps.quantile(0.99)) if text else None,
+                itl_ms=_ms(tally.itl.quantile(0.5)),
+                e2e_ms=_ms(tally.e2e.quantile(0.5)),
+            ),
+            drops=dict(tally.drops),
+            reconnects=tally.reconnects,
+            started=self.wall(tally.opened).isoformat(timespec="milliseconds"),
+            last_data=self.wall(last).isoformat(timespec="milliseconds") if last is not None else None,
+            media_s={
+                str(kind): round(track.seconds, 3) for kind, track in tally.tracks.items() if track.seconds
+            },
+            width=(frame.width or None) if frame else None,
+            height=(frame.height or None) if frame else None,
+            sample_rate=(chunk.sample_rate or None) if chunk else None,
+            channels=(chunk.channels or None) if chunk else None,
+            average_reward=tally.average_reward,
+            observables=self._observables(tally.stream),
+        )
+
+    def _observables(self, stream: str) -> dict[str, Observable]:
+        if self.report is None:
+            return {}
+        found = {}
+        for (name, observable), report in self.report.series.items():
+            if name != stream:
+                continue
+            result = report.classification
+            tally = self.streams.get(stream)
+            series = tally.series.get(observable) if tally else None
+            found[observable] = Observable(
+                label=str(result.label),
+                confidence=round(result.confidence, 4),
+                n=result.n,
+                lyapunov_exponent=result.lyapunov.exponent if result.lyapunov else None,
+                unit=f"1/{series.unit}" if series else "1/sample",
+                is_stable=result.stable,
+                is_chaotic=result.chaotic,
+                reason=result.reason,
+            )
+        return found
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000.0, 3)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

@@ -1,0 +1,276 @@
+"""What is counted of one stream: O(1) for every event, bounded whatever comes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from midstream_adapters.events import (
+    AudioChunk,
+    Kind,
+    Provenance,
+    State,
+    StateChanged,
+    TextChunk,
+    TurnEnded,
+    TurnStarted,
+    VideoFrame,
+)
+
+from .metrics import Histogram, RecentHistogram, WindowedRate
+
+KEEP_MEDIA = 100
+SERIES = 1000
+MOST_TURNS = 256
+STALL_FLOOR = {Kind.TEXT: 10.0, Kind.AUDIO: 2.0, Kind.VIDEO: 2.0}
+
+
+@dataclass(slots=True)
+class Turn:
+    """Timing of one request in flight."""
+
+    started: float | None = None
+    first: float | None = None
+    last: float | None = None
+    tokens: int = 0
+    guessed: int = 0
+
+
+@dataclass(slots=True)
+class Track:
+    """One kind of one stream: how much came, how fast, how regularly."""
+
+    count: int = 0
+    bytes: int = 0
+    first: float | None = None
+    last: float | None = None
+    seconds: float = 0.0
+    items: WindowedRate = field(default_factory=WindowedRate)
+    flow: WindowedRate = field(default_factory=WindowedRate)
+    gaps: RecentHistogram = field(default_factory=RecentHistogram)
+
+    def add(self, at: float, nbytes: int) -> float | None:
+        """Count one item; return the time since the one before."""
+        self.count += 1
+        self.bytes += nbytes
+        self.items.add(at)
+        if nbytes:
+            self.flow.add(at, nbytes)
+        last, self.last = self.last, at
+        if last is None:
+            self.first = at
+            return None
+        gap = at - last
+        self.gaps.add(at, gap)
+        return gap
+
+    def rate(self, now: float, over: bool) -> float | None:
+        """Items a second: over the last 3 s, or over the whole life of a stream that is over."""
+        return self._life(self.count - 1) if over else self.items.rate(now)
+
+    def speed(self, now: float, over: bool) -> float | None:
+        """Bytes a second, likewise."""
+        return self._life(self.bytes) if over else self.flow.rate(now)
+
+    def _life(self, amount: float) -> float | None:
+        if self.first is None or self.last is None or self.last - self.first < 0.05:
+            return None
+        return amount / (self.last - self.first)
+
+
+class Series:
+    """Recent samples of one observable, each `dt` `unit` after the other (a chunk, a frame, a message, s)."""
+
+    __slots__ = ("dt", "samples", "total", "unit")
+
+    def __init__(self, unit: str, dt: float = 1.0, capacity: int = SERIES) -> None:
+        self.unit = unit
+        self.dt = dt
+        self.samples: deque[float] = deque(maxlen=capacity)
+        self.total = 0
+
+    def append(self, value: float) -> None:
+        self.samples.append(value)
+        self.total += 1
+
+
+def guess_tokens(chunk: TextChunk) -> int:
+    """Tokens of a chunk whose source told none: a piece of a turn is about one token, other text four letters each."""
+    if not chunk.text:
+        return 0
+    return 1 if chunk.turn is not None else max(1, (len(chunk.text) + 2) // 4)
+
+
+class Tally:
+    """Counters of one stream."""
+
+    def __init__(self, stream: str, at: float, source: str, provenance: Provenance) -> None:
+        self.stream = stream
+        self.source = source
+        self.provenance = provenance
+        self.opened = at
+        self.said = State.CONNECTING
+        self.reason = ""
+        self.retry_at: float | None = None
+        self.reconnects = 0
+        self.kinds: set[Kind] = set()
+        self.tracks: dict[Kind, Track] = {}
+        self.drops: dict[str, int] = {}
+        self.frames: deque[VideoFrame] = deque(maxlen=KEEP_MEDIA)
+        self.audio: deque[AudioChunk] = deque(maxlen=KEEP_MEDIA)
+        self.tokens = 0
+        self.guessed = 0
+        self.token_rate = WindowedRate()
+        self.messages = 0
+        self.turns = 0
+        self.open_turns: OrderedDict[str, Turn] = OrderedDict()
+        self.prompt_guess = 0
+        self.ttft = Histogram()
+        self.ttft_last: float | None = None
+        self.itl, self.e2e = Histogram(), Histogram()
+        self.rewards = 0
+        self.reward_sum = 0.0
+        self.series: dict[str, Series] = {}
+
+    # -- lifecycle
+
+    def change(self, event: StateChanged) -> None:
+        if event.state is State.RECONNECTING:
+            self.reconnects += 1
+        if event.state is not State.CONNECTING or event.reason:
+            self.reason = event.reason
+        self.said = event.state
+        self.retry_at = None if event.retry_in is None else event.at + event.retry_in
+        if event.state in (State.ENDED, State.FAILED, State.RECONNECTING):
+            self.open_turns.clear()
+
+    @property
+    def over(self) -> bool:
+        return self.said in (State.ENDED, State.FAILED)
+
+    @property
+    def last_data(self) -> float | None:
+        times = [track.last for track in self.tracks.values() if track.last is not None]
+        return max(times, default=None)
+
+    def state(self, now: float) -> State:
+        """The state to show: a live stream that has gone silent for longer than it does is stalled."""
+        if self.said is not State.LIVE:
+            return self.said
+        for kind, track in self.tracks.items():
+            if track.last is None:
+                continue
+            silent = now - track.last
+            if silent <= (2.0 if self.open_turns else STALL_FLOOR[kind]):
+                return State.LIVE
+            if silent <= 3 * (track.gaps.read(now).quantile(0.5) or 0.0):
+                return State.LIVE
+        return State.STALLED if self.tracks else State.LIVE
+
+    def active(self, kind: Kind, now: float) -> bool:
+        """Whether data of `kind` is flowing now."""
+        track = self.tracks.get(kind)
+        return (
+            self.said is State.LIVE
+            and track is not None
+            and track.last is not None
+            and now - track.last < 2.0
+        )
+
+    # -- data
+
+    def track(self, kind: Kind) -> Track:
+        track = self.tracks.get(kind)
+        if track is None:
+            track = self.tracks[kind] = Track()
+            self.kinds.add(kind)
+        return track
+
+    def sample(self, name: str, unit: str, value: float, dt: float = 1.0) -> None:
+        series = self.series.get(name)
+        if series is None:
+            series = self.series[name] = Series(unit, dt)
+        series.append(value)
+
+    def text(self, chunk: TextChunk) -> tuple[int, bool]:
+        """Count a chunk of text; return its tokens and whether they are a guess."""
+        gap = self.track(Kind.TEXT).add(chunk.at, chunk.nbytes or len(chunk.text))
+        tokens = chunk.tokens
+        guess = tokens is None
+        if tokens is None:
+            tokens = guess_tokens(chunk)
+            self.guessed += tokens
+        self.tokens += tokens
+        self.token_rate.add(chunk.at, tokens)
+        turn = self.open_turns.get(chunk.turn) if chunk.turn is not None else None
+        if turn is not None and chunk.text:
+            turn.tokens += tokens
+            turn.guessed += tokens if guess else 0
+            if turn.first is None:
+                turn.first = chunk.at
+                if turn.started is not None:
+                    self.ttft_last = chunk.at - turn.started
+                    self.ttft.add(self.ttft_last)
+                gap = None  # the pause before an answer is TTFT, not a gap between chunks
+            turn.last = chunk.at
+        elif guess and chunk.turn is None and chunk.role in ("user", "system"):
+            self.prompt_guess += tokens
+        if gap is not None:
+            self.sample("interval", "chunk", gap)
+        if chunk.reward is not None:
+            self.rewards += 1
+            self.reward_sum += chunk.reward
+            self.sample("reward", "message", chunk.reward)
+        return tokens, guess
+
+    def turn_started(self, event: TurnStarted) -> None:
+        self.turns += 1
+        self.open_turns[event.turn] = Turn(started=event.at)
+        if len(self.open_turns) > MOST_TURNS:
+            self.open_turns.popitem(last=False)
+
+    def turn_ended(self, event: TurnEnded) -> int:
+        """Close a turn; return by how much the provider's own count corrects the tokens counted so far."""
+        turn = self.open_turns.pop(event.turn, None)
+        if turn is None:
+            return 0
+        if turn.started is not None and event.error is None:
+            self.e2e.add(event.at - turn.started)
+        count, correction = turn.tokens, 0
+        if event.usage is not None:
+            count = event.usage.completion
+            correction = event.usage.completion - turn.tokens
+            self.guessed -= turn.guessed
+            if self.prompt_guess:
+                correction += event.usage.prompt - self.prompt_guess
+                self.guessed -= self.prompt_guess
+            self.tokens += correction
+        self.prompt_guess = 0
+        if turn.first is not None and turn.last is not None and count > 1 and turn.last > turn.first:
+            self.itl.add((turn.last - turn.first) / (count - 1))
+        return correction
+
+    def hear(self, chunk: AudioChunk) -> None:
+        track = self.track(Kind.AUDIO)
+        track.add(chunk.at, chunk.nbytes)
+        track.seconds += chunk.duration
+        self.audio.append(chunk)
+        if chunk.rms is not None:
+            self.sample("level", "chunk", chunk.rms)
+
+    def see(self, frame: VideoFrame) -> None:
+        track = self.track(Kind.VIDEO)
+        gap = track.add(frame.at, frame.nbytes)
+        if frame.pts is not None and self.frames and self.frames[-1].pts is not None:
+            track.seconds += max(0.0, frame.pts - self.frames[-1].pts)
+        self.frames.append(frame)
+        if frame.luma is not None:
+            self.sample("luma", "frame", frame.luma)
+        if frame.motion is not None:
+            self.sample("motion", "frame", frame.motion)
+        if gap is not None:
+            self.sample("frame interval", "frame", gap)
+
+    @property
+    def average_reward(self) -> float | None:
+        return self.reward_sum / self.rewards if self.rewards else None

@@ -1,0 +1,100 @@
+"""Recent messages: pieces of a turn become one message; bounded, and what is not kept is counted, never hidden."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from midstream_adapters.events import TextChunk
+from midstream_adapters.redact import redact
+
+KEEP = 200
+MOST_OPEN = 256
+MOST_CHARS = 65_536
+
+
+@dataclass(slots=True)
+class Message:
+    """One message; `open` while its turn still speaks. ``at`` is the monotonic time of its first piece."""
+
+    serial: int
+    at: float
+    stream: str
+    role: str | None
+    parts: list[str] = field(default_factory=list)
+    chars: int = 0
+    truncated: int = 0
+    tokens: int = 0
+    tokens_estimated: bool = False
+    reward: float | None = None
+    reasoning: bool = False
+    open: bool = False
+    _shown: tuple[int, str] = (-1, "")
+
+    def append(self, text: str) -> None:
+        room = MOST_CHARS - self.chars
+        if len(text) > room:
+            self.truncated += len(text) - room
+            text = text[:room]
+        if text:
+            self.parts.append(text)
+            self.chars += len(text)
+
+    @property
+    def text(self) -> str:
+        if len(self.parts) > 1:
+            self.parts = ["".join(self.parts)]
+        return self.parts[0] if self.parts else ""
+
+    @property
+    def shown(self) -> str:
+        """`text` with secrets redacted, as it may reach a screen or a disk; worked out once a change."""
+        if self._shown[0] != self.chars:
+            self._shown = (self.chars, redact(self.text))
+        return self._shown[1]
+
+
+class Transcript:
+    """The last messages of all streams, in order of their first piece."""
+
+    def __init__(self, keep: int = KEEP) -> None:
+        self.messages: deque[Message] = deque(maxlen=keep)
+        self.total = 0
+        self._open: OrderedDict[tuple[str, str, str | None, bool], Message] = OrderedDict()
+
+    def add(self, chunk: TextChunk) -> tuple[Message, bool]:
+        """File one chunk; return its message, and whether that message began with it."""
+        if chunk.turn is None:
+            message = self._begin(chunk)
+            message.append(chunk.text)
+            message.reward = chunk.reward
+            return message, True
+        key = (chunk.stream, chunk.turn, chunk.role, chunk.reasoning)
+        held = self._open.get(key)
+        message = held or self._begin(chunk)
+        message.append(chunk.text)
+        if chunk.reward is not None:
+            message.reward = chunk.reward
+        if chunk.final:
+            message.open = False
+            self._open.pop(key, None)
+        elif held is None:
+            message.open = True
+            self._open[key] = message
+            if len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)[1].open = False
+        return message, held is None
+
+    def close(self, stream: str, turn: str | None = None) -> list[Message]:
+        """The turn (or every turn of the stream) is over: return the messages that this closed."""
+        keys = [key for key in self._open if key[0] == stream and (turn is None or key[1] == turn)]
+        closed = [self._open.pop(key) for key in keys]
+        for message in closed:
+            message.open = False
+        return closed
+
+    def _begin(self, chunk: TextChunk) -> Message:
+        self.total += 1
+        message = Message(self.total, chunk.at, chunk.stream, chunk.role, reasoning=chunk.reasoning)
+        self.messages.append(message)
+        return message
