@@ -21,6 +21,7 @@ class Field(NamedTuple):
 
 
 INSUFFICIENT = "insufficient data"
+PAIR_WIDTH = 52  # further apart the eye no longer takes two figures for one line
 UNKNOWN = (formats.DASH, INSUFFICIENT)
 
 
@@ -39,9 +40,9 @@ def aligned(fields: Sequence[Field]) -> list[Row]:
 
 
 def beside(left: Field, right: Field, width: int) -> list[Row]:
-    """Both on one line, at its two edges; on two lines when they do not fit."""
+    """Both on one line, the second at its right edge; on two lines when they do not fit."""
     one, other = labelled(left), labelled(right)
-    both = justify(one, other, width)
+    both = justify(one, other, min(width, PAIR_WIDTH))
     return [one, other] if both is one else [both]
 
 

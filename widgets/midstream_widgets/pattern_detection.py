@@ -7,7 +7,7 @@ from textual.reactive import var
 from midstream_analysis.report import LearningStatus, PatternHit, Repetition
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
-from midstream_widgets.fields import Field, beside, failed_row, sections, warming_row
+from midstream_widgets.fields import PAIR_WIDTH, Field, beside, failed_row, sections, warming_row
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, cut, grid, justify
 from midstream_widgets.views import PatternView
@@ -31,7 +31,7 @@ def _loop(found: Repetition, width: int) -> Row:
     """A generation that repeats itself: an alert, said by glyph, word and colour."""
     text = f"{glyphs.ALERT} LOOP: {found.period:,} tokens ×{found.count:,} ({f.percent(found.confidence)})"
     where = Row(((f"from token {found.start:,}", "muted"),))
-    return justify(Row(((text, "error"),)), where, width)
+    return justify(Row(((text, "error"),)), where, min(width, PAIR_WIDTH))
 
 
 def _learning(learnt: LearningStatus, width: int) -> list[Row]:

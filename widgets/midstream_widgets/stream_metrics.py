@@ -15,11 +15,12 @@ from textual.reactive import var
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.line_panel import LinePanel, at_key
-from midstream_widgets.lines import Row, Span, cut, pad
+from midstream_widgets.lines import Row, Span, cut, justify, pad, width_of
 from midstream_widgets.views import MetricsRow, MetricsView
 
 SENTENCES = (48, 72)
-"""Widths between which a row reads as in the specification; wider and narrower it is in columns."""
+"""Widths between which a row reads as in the specification; wider it is in columns, narrower on two lines or, where
+those do not fit, in the few columns that do."""
 
 UNITS = {"video": "frames"}
 
@@ -76,7 +77,7 @@ COLUMNS = (
 )
 NARROW = (
     Column("Stream", lambda row: row.stream, 6, False, 0),
-    Column("Knd", lambda row: row.kind[:3], 3, False, 1, lambda row: "muted"),
+    Column("Knd", lambda row: row.kind[:3], 3, False, 0, lambda row: "muted"),
     Column("Count", lambda row: f.count(row.count), 3, True, 0),
     Column("Rate", lambda row: f.bandwidth(row.bytes_per_s), 4, True, 0),
     Column(
@@ -85,23 +86,37 @@ NARROW = (
 )
 
 
-def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
-    """As the specification words it: "audio-stream-1 (audio): 150 chunks, 1.5 MB, 45.2 KB/s"."""
+def _named(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
+    """ "audio-stream-1 (audio)", with the provenance where it is not the same for all: the name gives way first."""
     tag = f", {_tag(row)}" if mixed and _tag(row) else ""
-    drops = f", {row.dropped:,} dropped" if row.dropped else ""
-    figures = (
-        f"): {row.count} {UNITS.get(row.kind, 'chunks')}, {f.size(row.bytes)}, {f.bandwidth(row.bytes_per_s)}"
-    )
-    fixed = cell_len(f" ({row.kind}{tag}{figures}{drops}")
-    name = cut(row.stream, max(8, width - fixed))
-    glyph = glyphs.state(row.state)
+    name = cut(row.stream, max(8, width - cell_len(f" ({row.kind}{tag})")))
     return (
-        (name, "value" if row.state == "live" else glyph.style),
+        (name, "value" if row.state == "live" else glyphs.state(row.state).style),
         (f" ({row.kind}", "muted"),
         (tag, glyphs.provenance_style(row.provenance)),
-        (figures, "value"),
-        (drops, "warning"),
+        (")", "muted"),
     )
+
+
+def _figures(row: MetricsRow) -> tuple[Span, ...]:
+    """ "150 chunks, 1.5 MB, 45.2 KB/s"."""
+    text = f"{row.count} {UNITS.get(row.kind, 'chunks')}, {f.size(row.bytes)}, {f.bandwidth(row.bytes_per_s)}"
+    return (text, "value"), (f", {row.dropped:,} dropped" if row.dropped else "", "warning")
+
+
+def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
+    """As the specification words it: "audio-stream-1 (audio): 150 chunks, 1.5 MB, 45.2 KB/s"."""
+    figures = _figures(row)
+    room = width - 2 - sum(cell_len(text) for text, _ in figures)
+    return (*_named(row, mixed, room), (": ", "muted"), *figures)
+
+
+def card(row: MetricsRow, mixed: bool, width: int) -> list[tuple[Span, ...]]:
+    """The sentence on two lines, the state at the end of the first."""
+    glyph = glyphs.state(row.state)
+    state = Row(((glyph.text, glyph.style),))
+    head = Row(_named(row, mixed, width - 2 - width_of(state)))
+    return [justify(head, state, width).spans, (("  ", ""), *_figures(row))]
 
 
 def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
@@ -148,18 +163,22 @@ def metrics_rows(
     if not view.rows:
         return [Row((("no streams yet", "muted"),))]
     inner = width - 2  # the marker
-    if SENTENCES[0] <= width < SENTENCES[1]:
-        mixed = len({row.provenance for row in view.rows}) > 1
-        header, lines = None, [sentence(row, mixed, inner) for row in view.rows]
+    mixed = len({row.provenance for row in view.rows}) > 1
+    header: Row | None = None
+    if width < SENTENCES[0] and height >= 2 * len(view.rows):
+        blocks = [card(row, mixed, inner) for row in view.rows]
+    elif SENTENCES[0] <= width < SENTENCES[1]:
+        blocks = [[sentence(row, mixed, inner)] for row in view.rows]
     else:
         header, lines = _columns(view.rows, inner)
-    rows = [header] if header is not None and height > len(lines) else []
-    for row, spans in zip(view.rows, lines, strict=True):
+        blocks = [[line] for line in lines]
+    rows = [header] if header is not None and height > len(blocks) else []
+    for row, block in zip(view.rows, blocks, strict=True):
         key = (row.stream, row.kind)
         here = key == cursor
-        rows.append(
-            Row(((f"{glyphs.CURSOR if here else ' '} ", "title"), *spans), "selected" if here else "", key)
-        )
+        for index, spans in enumerate(block):
+            marker = glyphs.CURSOR if here and not index else " "
+            rows.append(Row(((f"{marker} ", "title"), *spans), "selected" if here else "", key))
     return rows
 
 

@@ -51,24 +51,30 @@ def _remark(line: StatusLine) -> list[Span]:
         said.append((line.reason, "error" if line.state == "failed" else "muted"))
     if line.reconnects:
         said.append((f"{line.reconnects:,} reconnects", "muted"))
-    return said
+    dot: Span = (" · ", "muted")
+    return [span for index, each in enumerate(said) for span in ((dot, each) if index else (each,))]
 
 
 def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
     """The summary, then a line a stream: state, id, kinds where there is room, and the remarks."""
     head = summary(view, width, height - len(view.lines))
-    lines: list[Row] = []
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
     names = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width // 3))
     kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
+    spare = height - len(head) - len(view.lines) - 1
+    lines: list[Row] = []
     for line in view.lines:
         glyph = glyphs.state(line.state)
         spans: list[Span] = [(pad(glyph.text, states), glyph.style), (f" {pad(line.stream, names)}", "value")]
         if kinds:
             spans.append((f" {pad('+'.join(line.kinds), kinds)}", "muted"))
-        for index, (text, style) in enumerate(_remark(line)):
-            spans += [(" · " if index else "  ", "muted"), (text, style)]
-        lines.append(Row(tuple(spans), key=line.stream))
+        remark = _remark(line)
+        row = Row((*spans, ("  ", ""), *remark), key=line.stream)
+        if width_of(row) > width and spare > 0:  # what went wrong is worth a line of its own
+            spare -= 1
+            lines += [Row(tuple(spans), key=line.stream), Row((("  ", ""), *remark), key=line.stream)]
+        else:
+            lines.append(row if remark else row._replace(spans=tuple(spans)))
     return sections([head, lines or [Row((("no streams yet", "muted"),))]], height)
 
 
