@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Protocol
 
 from .base import Interrupted, SourceError
+from .payload import parse_object
 from .sanitize import clean_line
 
 
@@ -66,6 +69,42 @@ def refused(status: int, detail: str = "", wait: str | None = None) -> SourceErr
     if status in (401, 403):
         text += " (a key or header is missing, or was refused)"
     return SourceError(text)
+
+
+class Body(Protocol):
+    """A streamed HTTP response, as httpx and its successors have it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def aiter_raw(self) -> AsyncIterator[bytes]: ...
+
+
+async def short_body(response: Body, limit: int = 4096, timeout: float = 1.0) -> str:
+    """The start of a refusal's body where it is text, within `timeout` seconds; else nothing."""
+    kind = response.headers.get("content-type", "").lower()
+    if not ("json" in kind or "text/plain" in kind) or response.headers.get("content-encoding"):
+        return ""
+    body = b""
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > limit:
+                    break
+    except Exception:  # of whichever HTTP library; a refusal stands without its words too
+        pass
+    return body[:limit].decode("utf-8", "replace")
+
+
+def detail(body: str) -> str:
+    """What an error body says: its message where it is JSON of a usual form, plain text as it is."""
+    value = parse_object(body)
+    if value is None:
+        return "" if body.lstrip().startswith("{") else body
+    error = value.get("error", value.get("detail", value.get("message")))
+    error = error.get("message") if isinstance(error, dict) else error
+    return error if isinstance(error, str) else ""
 
 
 def bad_certificate(error: BaseException | None) -> str | None:

@@ -69,23 +69,26 @@ class PayloadReader:
     """
 
     def __init__(self, stream: str, clock: Callable[[], float], turn: str | None = None) -> None:
+        self.done = False
+        """Whether ``[DONE]`` has come."""
         self.complete = False
         """Whether the last thing said was the end of an answer: the stream may close, and nothing is lost."""
         self.error: str | None = None
         """The last error that the payload itself told, redacted."""
-        self._stream = stream
-        self._clock = clock
+        self.stream = stream
+        self.clock = clock
         self._turn = turn
         self._current = turn or "answer"  # for payloads whose pieces do not repeat their id
         self._open: dict[str, _Turn] = {}
 
     def read(self, data: str, nbytes: int) -> list[Event]:
         """Return the events of one message whose payload was `nbytes` long on the wire."""
-        at = self._clock()
+        at = self.clock()
         out: list[Event] = []
         start = data.lstrip()[:6]
         if start == "[DONE]" and len(data) < 32:
-            self._finish(at, out)
+            for turn in list(self._open):
+                self._finish(at, out, turn)
             self.complete = True
         elif (
             not start.startswith("{")
@@ -94,21 +97,21 @@ class PayloadReader:
         ):
             self.complete = False
             if data.strip():
-                out.append(TextChunk(self._stream, at, data))
+                out.append(TextChunk(self.stream, at, data))
         for i, event in enumerate(out):
             if isinstance(event, TextChunk):
                 out[i] = _weigh(event, nbytes)
                 return out
-        out.insert(0, BytesReceived(self._stream, at, Kind.TEXT, nbytes))
+        out.insert(0, BytesReceived(self.stream, at, Kind.TEXT, nbytes))
         return out
 
     def lost(self, reason: str) -> list[Event]:
         """Return the events of a connection that broke off: finished answers end well, others with `reason`."""
-        at = self._clock()
+        at = self.clock()
         out: list[Event] = []
         self._finish(at, out)
         for turn, state in self._open.items():
-            out.append(TurnEnded(self._stream, at, turn, state.usage, None, redact(reason)))
+            out.append(TurnEnded(self.stream, at, turn, state.usage, None, redact(reason)))
         self._open.clear()
         return out
 
@@ -117,7 +120,7 @@ class PayloadReader:
         names = [turn] if turn else [name for name, state in self._open.items() if state.finish]
         for name in names:
             state = self._open.pop(name, _Turn())
-            out.append(TurnEnded(self._stream, at, name, state.usage, state.finish))
+            out.append(TurnEnded(self.stream, at, name, state.usage, state.finish))
 
     def _state(self, turn: str, at: float, out: list[Event]) -> _Turn:
         state = self._open.get(turn)
@@ -134,7 +137,7 @@ class PayloadReader:
         if isinstance(text, str) and text:
             self._state(turn, at, out)
             self.complete = False
-            out.append(TextChunk(self._stream, at, text, role, turn, final=False, reasoning=reasoning))
+            out.append(TextChunk(self.stream, at, text, role, turn, final=False, reasoning=reasoning))
 
     def _object(self, value: Json, at: float, out: list[Event]) -> bool:
         """Read an object of a known form; false for any other."""
@@ -153,7 +156,7 @@ class PayloadReader:
         self.complete = False
         out.append(
             TextChunk(
-                self._stream, at, message.text, message.role, tokens=message.tokens, reward=message.reward
+                self.stream, at, message.text, message.role, tokens=message.tokens, reward=message.reward
             )
         )
         return True
@@ -165,7 +168,7 @@ class PayloadReader:
             return False  # nobody's answer: it shows as the text it is
         for turn in list(self._open) or [self._current]:
             state = self._open.pop(turn, _Turn())
-            out.append(TurnEnded(self._stream, at, turn, state.usage, None, self.error))
+            out.append(TurnEnded(self.stream, at, turn, state.usage, None, self.error))
         return True
 
     def _completion(self, value: Json, at: float, out: list[Event]) -> bool:

@@ -1,7 +1,7 @@
 """Lines: standard input, pipes, and files of text or NDJSON.
 
-A line that is a JSON object with ``text`` (or ``content``) gives ``role``, ``tokens`` and ``reward`` too; any other line
-is text. Times in the objects are not followed: a file is read as fast as it is taken.
+A line that is a JSON object with ``text`` (or ``content``) gives ``role``, ``tokens`` and ``reward`` too; any other
+line is text. Times in the objects are not followed: a file is read as fast as it is taken.
 """
 
 from __future__ import annotations
