@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from midstream_analysis.checks import FloatArray, as_series, positive
-from midstream_analysis.periodicity import best_fold, commensurate, find_tones, repetition_lag
-from midstream_analysis.prediction import Forecasts, compare_forecasts
+from midstream_analysis.periodicity import best_fold, find_tones, one_base, repetition_lag
+from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
-from midstream_analysis.stability import settling_ratio, trend_share, trendless
+from midstream_analysis.stability import drifting_rhythm, settling_ratio, trend_share, trendless
 
 SHORTEST = 64
 LONGEST = 4096
@@ -106,7 +106,17 @@ def _judge(x: FloatArray) -> _Verdict:
     rhythm = _rhythm(x, forecasts, lag)
     if rhythm is not None:
         return rhythm
-    return _gain(x.size, forecasts, stable)
+    verdict = _gain(x, forecasts, stable)
+    if verdict[0] is not Attractor.UNKNOWN and drifting_rhythm(x):
+        return _verdict(
+            Attractor.UNKNOWN,
+            0.0,
+            x.size,
+            stable,
+            None,
+            "the rhythm itself speeds up or slows down throughout",
+        )
+    return verdict
 
 
 def _is_trend(x: FloatArray, same_sign: float) -> bool:
@@ -116,37 +126,46 @@ def _is_trend(x: FloatArray, same_sign: float) -> bool:
 
 
 def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> _Verdict | None:
-    n = x.size
-    train = n - n // 4
+    """Periodic or quasi-periodic when the last quarter is forecast about as well as the best one-step predictor does:
+    only a rhythm is as predictable far ahead as near."""
+    train = x.size - x.size // 4
     tones = find_tones(x, train)
     seeds = [float(lag)] if lag else []
     if tones.omega.size:
         strongest = 2 * np.pi / tones.omega[np.argmax(tones.amplitude)]
         seeds += [float(strongest) * k for k in (1, 2, 3, 4)]
-    period, folded = best_fold(x, train, seeds)
-    rival = float(min(forecasts.nonlinear[0], forecasts.linear[0]))
-    limit = max(2.0 * rival, 0.002)
-    if folded < 0.6 and folded < limit and folded < 1.5 * tones.forecast_error + 1e-3:
-        return (
-            Attractor.PERIODIC,
-            0.9,
-            True,
-            period,
-            f"one period forecasts: error {folded:.2g} of the variance",
-        )
-    if tones.forecast_error < 0.6 and tones.forecast_error < limit:
-        base = commensurate(tones, train)
-        if base and base < n / 3:
-            return (
+    fold = best_fold(x, train, seeds)
+    near = forecasts.nonlinear[0]
+    rival = float(min(near, forecasts.linear[0]))
+    flat = float(forecasts.nonlinear[-1]) < 2.0 * near
+    limit = max((1.35 if flat else 0.6) * rival, 5e-4)
+    plain = min(1.0, float(x[train:].var()))
+    if (
+        fold.trimmed < min(limit, 0.6 * plain)
+        and fold.error < 0.6 * plain
+        and fold.dispersion < 0.6
+        and fold.trimmed < 1.5 * tones.forecast_error + 1e-3
+    ):
+        margin = float(np.log(min(limit, 0.6 * plain) / max(fold.trimmed, 1e-12)))
+        reason = f"one period forecasts it: error {fold.error:.2g} of the variance"
+        return _verdict(Attractor.PERIODIC, margin, x.size, True, fold.period, reason)
+    bound = min(limit, 0.6 * plain)
+    if tones.omega.size and tones.forecast_error < bound:
+        margin = float(np.log(bound / max(tones.forecast_error, 1e-12)))
+        base, tied = one_base(x, train, tones)
+        if tied < 1.3 * tones.forecast_error + 1e-6:
+            return _verdict(
                 Attractor.PERIODIC,
-                0.9,
+                margin,
+                x.size,
                 True,
                 base,
                 f"harmonics of one frequency, {base:.4g} samples a period",
             )
-        return (
+        return _verdict(
             Attractor.QUASI_PERIODIC,
-            0.9,
+            margin,
+            x.size,
             True,
             None,
             f"{tones.omega.size} incommensurate tones forecast it",
@@ -154,24 +173,52 @@ def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> _Verdict | None:
     return None
 
 
-def _gain(n: int, forecasts: Forecasts, stable: bool | None) -> _Verdict:
+def _verdict(
+    label: Attractor, margin: float, n: int, stable: bool | None, period: float | None, reason: str
+) -> _Verdict:
+    return label, 0.9, stable, period, reason
+
+
+_BAR = 0.07
+
+
+def _gain(x: FloatArray, forecasts: Forecasts, stable: bool | None) -> _Verdict:
+    n = x.size
     te = forecasts.correlation_time
-    rough = forecasts.roughness > 0.4
-    if rough:
-        gain = float(max(g for g, h in zip(forecasts.gain, forecasts.horizons, strict=True) if h <= 2))
-        bar = max(0.10 if te <= 2 else 0.20, 2.0 / np.sqrt(n))
-    else:
-        gain = float(forecasts.gain.max())
-        bar = 0.25 if n / max(te, 1) < 25 else 0.40
-    if gain > bar:
-        reason = f"neighbours forecast {np.exp(gain):.1f} times better than any linear model"
-        return Attractor.CHAOTIC, 0.9, stable if stable is not None else True, None, reason
-    if not rough and n / max(te, 1) < 40:
-        return (
+    gain = float(forecasts.gain.max())
+    if gain > _BAR:
+        c, l = determinism(x, te)
+        growth = 0.5 * np.log(forecasts.nonlinear[1] / (forecasts.nonlinear[0] + 1e-20) + 1e-9)
+        z = (
+            W[0]
+            + W[1] * np.clip(gain, -0.2, 2)
+            + W[2] * np.clip(c, -0.1, 0.4)
+            + W[3] * np.clip(l, -0.1, 0.4)
+            + W[4] * np.clip(growth, 0, 1)
+        )
+        if z > 0:
+            reason = f"neighbours forecast {np.exp(gain):.1f} times better than any linear model"
+            return _verdict(Attractor.CHAOTIC, z, n, stable if stable is not None else True, None, reason)
+        return _verdict(
+            Attractor.STOCHASTIC,
+            -z,
+            n,
+            stable,
+            None,
+            "the nonlinear gain does not grow with knowledge of the past",
+        )
+    if forecasts.roughness < 0.4 and n / max(te, 1) < 40:
+        return _verdict(
             Attractor.UNKNOWN,
-            0.5,
+            0.0,
+            n,
             stable,
             None,
             f"smooth and only {n / max(te, 1):.0f} correlation times long",
         )
-    return Attractor.STOCHASTIC, 0.9, stable, None, "no model forecasts it better than a linear one"
+    return _verdict(
+        Attractor.STOCHASTIC, _BAR - gain, n, stable, None, "no model forecasts it better than a linear one"
+    )
+
+
+W = (-3.06, 2.65, 10.9, 7.98, 2.37)

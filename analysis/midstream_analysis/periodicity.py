@@ -74,52 +74,78 @@ def find_tones(x: FloatArray, train: int) -> Tones:
     return Tones(omega, amplitude, error / train, float(miss @ miss) / miss.size)
 
 
-def best_fold(x: FloatArray, train: int, seeds: list[float]) -> tuple[float, float]:
-    """The period near one of `seeds` (samples) whose folding forecasts x[train:] best: (period, mean squared error).
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Folding at one period (samples): trimmed and plain forecast error, and the dispersion left in the training part,
+    each over the variance."""
+
+    period: float
+    trimmed: float
+    error: float
+    dispersion: float
+
+
+def best_fold(x: FloatArray, train: int, seeds: list[float]) -> Fold:
+    """The period near one of `seeds` (samples) whose folding forecasts x[train:] best.
 
     Each seed is refined on the training part alone, by phase dispersion on a grid as fine as the phase drift allows.
     """
-    best = (0.0, np.inf)
+    best = Fold(0.0, np.inf, np.inf, 1.0)
     y = x[:train]
     for seed in seeds:
         if not 2.0 <= seed <= train / 2.5:
             continue
         bins = int(max(4, min(24, train // 10, round(seed) * 2)))
         width = max(0.6 * seed * seed / train, 1e-3 * seed)
-        centre = seed
+        centre, left = seed, 1.0
         for _ in range(3):
             grid = centre + np.linspace(-width, width, 17)
             grid = grid[grid >= 2.0]
             if grid.size == 0:
                 break
-            centre = float(grid[np.argmin(kernels.fold_dispersion_kernel(y, grid, bins))])
+            dispersion = kernels.fold_dispersion_kernel(y, grid, bins)
+            centre, left = float(grid[np.argmin(dispersion)]), float(dispersion.min())
             width /= 6.0
         for period in {centre, float(round(centre)) if abs(centre - round(centre)) < 0.02 else centre}:
-            error = float(kernels.fold_forecast_kernel(x, train, period, _NEIGHBOURS).min())
-            if error < best[1] * (0.8 if period > best[0] > 0 else 1.0):
-                best = (period, error)
+            errors = kernels.fold_forecast_kernel(x, train, period, _NEIGHBOURS)
+            trimmed, error = errors[np.argmin(errors[:, 0])]
+            if trimmed < best.trimmed * (0.8 if period > best.period > 0 else 1.0):
+                best = Fold(period, float(trimmed), float(error), left)
     return best
 
 
-def commensurate(tones: Tones, n: int) -> float:
-    """The period in samples of which all tones are harmonics, or 0.
+def one_base(x: FloatArray, train: int, tones: Tones) -> tuple[float, float]:
+    """Tie the tones to harmonics of one base, the strongest tone's frequency over 1..6, and forecast x[train:].
 
-    Base frequencies are the strongest tone's over 1..6. A tone may be off by three standard errors (Cramer-Rao), its
-    own and the base's; a base whose comb would catch the tones by chance (above 2 %) proves nothing.
+    A tone that is no harmonic may be the alias of one (above half the sampling rate). Returns the best (period in
+    samples, mean squared error), or (0, inf): to be held against the free tones' error.
     """
-    order = np.argsort(-tones.amplitude)
-    f = tones.omega[order] / (2 * np.pi)
+    best = (0.0, np.inf)
+    f = tones.omega / (2 * np.pi)
     if f.size == 0:
-        return 0.0
-    error = 0.78 * np.sqrt(max(tones.fit_error, 1e-12)) / (tones.amplitude[order] * n**1.5)
-    chance = 0.0
+        return best
+    lead = f[np.argmax(tones.amplitude)]
+    t = np.arange(train, x.size) - 0.5 * (train - 1)
     for parts in range(1, 7):
-        base = f[0] / parts
-        k = np.maximum(np.round(f / base), 1.0)
-        slack = 3 * np.hypot(error, k * error[0] / parts) + 2e-3 / n
-        chance += float(np.prod(np.minimum(2 * slack[1:] / base, 1.0))) if f.size > 1 else 0.0
-        if chance > 0.02:
-            return 0.0
-        if (np.abs(f - k * base) < slack).all():
-            return float(1.0 / base)
-    return 0.0
+        base = float(lead / parts)
+        if base * train < 2.5:
+            break
+        k = np.round(f / base)
+        direct = (k >= 1) & (np.abs(f - k * base) < 0.5 / train)
+        weight = (tones.amplitude * k)[direct] ** 2
+        base = float(weight @ (f / np.maximum(k, 1))[direct] / weight.sum())
+        comb = np.arange(1, 1 + min(24, int(12 * parts)))
+        alias = np.abs((comb * base + 0.5) % 1.0 - 0.5)
+        nearest = alias[np.argmin(np.abs(f[:, None] - alias[None, :]), axis=1)]
+        tied = np.unique(np.where(direct, k * base, nearest))
+        _, a, b, level, _ = kernels.refine_kernel(x[:train], 2 * np.pi * tied, 0)
+        miss = (
+            x[train:]
+            - level
+            - np.cos(np.outer(t, 2 * np.pi * tied)) @ a
+            - np.sin(np.outer(t, 2 * np.pi * tied)) @ b
+        )
+        error = float(miss @ miss) / miss.size
+        if error < 0.7 * best[1]:
+            best = (1.0 / base, error)
+    return best

@@ -30,7 +30,21 @@ def settling_ratio(x: FloatArray) -> float:
     smooth = float(steps @ steps) / max(2.0 * float(head @ head), 1e-300)
     if not falls or 0.75 < smooth < 1.3:  # values that do not follow from each other do not settle
         return 1.0
-    return float(e[-3:].mean() / e[0])
+    return float(e[-3:].max() / e[0])
+
+
+def drifting_rhythm(x: FloatArray) -> bool:
+    """The mean frequency (from the lag-one autocorrelation) moves one way through six segments, by half or more."""
+    size = x.size // 6
+    parts = x[: 6 * size].reshape(6, size)
+    parts = parts - parts.mean(axis=1, keepdims=True)
+    power = (parts * parts).sum(axis=1)
+    if (power <= 0).any():
+        return False
+    r = (parts[:, 1:] * parts[:, :-1]).sum(axis=1) / power
+    f = np.log(np.arccos(np.clip(r, -1.0, 1.0)) + 1e-9)
+    steps = np.diff(f)
+    return bool(abs(f[-1] - f[0]) > 0.5 and (steps > 0).all() | (steps < 0).all())
 
 
 def trend_share(x: FloatArray) -> tuple[float, float]:

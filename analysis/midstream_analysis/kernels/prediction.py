@@ -108,6 +108,28 @@ def _add_squares(distance: FloatArray, x: FloatArray, shift: int, value: float, 
 
 
 @njit(nogil=True, cache=True)
+def _nearest(distance: FloatArray, k: int, best: FloatArray, index: IntArray) -> int:
+    """Put the `k` smallest of `distance` and their places, sorted, into `best` and `index`; return how many."""
+    found = 0
+    worst = np.inf
+    for j in range(distance.size):
+        d = distance[j]
+        if d < worst:
+            p = found if found < k else k - 1
+            while p > 0 and best[p - 1] > d:
+                best[p] = best[p - 1]
+                index[p] = index[p - 1]
+                p -= 1
+            best[p] = d
+            index[p] = j
+            if found < k:
+                found += 1
+            if found == k:
+                worst = best[k - 1]
+    return found
+
+
+@njit(nogil=True, cache=True)
 def neighbour_errors_kernel(
     x: FloatArray,
     dimensions: int,
@@ -116,25 +138,28 @@ def neighbour_errors_kernel(
     queries: IntArray,
     theiler: int,
     ridge: float,
+    multiples: IntArray,
 ) -> FloatArray:
-    """Mean squared leave-one-out errors (2, dimensions, H): simplex (0) and local-linear (1) for m = 1..dimensions.
+    """Mean squared leave-one-out errors (1 + L, dimensions, H) for embedding dimensions m = 1..dimensions.
 
-    Simplex (Sugihara and May 1990): m + 1 neighbours, weights exp(-d / d_min). Local-linear: 3 (m + 1) neighbours,
-    ridge times the mean neighbour variance on the diagonal. Neighbours within `theiler` samples are left out.
+    Row 0 is simplex projection (Sugihara and May 1990): m + 1 neighbours, weights exp(-d / d_min). Row l is the
+    local-linear map of multiples[l - 1] * (m + 1) neighbours (Casdagli 1992), with ridge times their mean variance on
+    the diagonal. Neighbours within `theiler` samples are left out. `multiples` ascends.
     """
     reach = horizons.max()
     first = (dimensions - 1) * delay
     candidates = x.size - reach - first
     H = horizons.size
-    most = 3 * (dimensions + 1)
+    most = multiples[-1] * (dimensions + 1)
     distance = np.empty(candidates)
     best = np.empty(most)
     index = np.empty(most, np.int64)
     A = np.empty((dimensions, dimensions))
     B = np.empty((dimensions, H))
+    U = np.empty((dimensions, most))
     centre = np.empty(dimensions)
     mean = np.empty(H)
-    out = np.zeros((2, dimensions, H))
+    out = np.zeros((1 + multiples.size, dimensions, H))
     for a in range(queries.size):
         i = queries[a]
         distance[:] = 0.0
@@ -142,66 +167,53 @@ def neighbour_errors_kernel(
             distance[j] = np.inf
         for m in range(1, dimensions + 1):
             _add_squares(distance, x, (m - 1) * delay, x[i - (m - 1) * delay], first)
-            k = 3 * (m + 1)
-            found = 0
-            worst = np.inf
-            for j in range(candidates):
-                d = distance[j]
-                if d < worst:
-                    p = found if found < k else k - 1
-                    while p > 0 and best[p - 1] > d:
-                        best[p] = best[p - 1]
-                        index[p] = index[p - 1]
-                        p -= 1
-                    best[p] = d
-                    index[p] = first + j
-                    if found < k:
-                        found += 1
-                    if found == k:
-                        worst = best[k - 1]
-            simplex = min(m + 1, found)
+            found = _nearest(distance, multiples[-1] * (m + 1), best, index)
+            while best[found - 1] == np.inf:
+                found -= 1
             floor = np.sqrt(best[0]) + 1e-12
             total = 0.0
             mean[:] = 0.0
-            for q in range(simplex):
+            for q in range(min(m + 1, found)):
                 w = np.exp(-np.sqrt(best[q]) / floor) + 1e-9
                 total += w
                 for h in range(H):
-                    mean[h] += w * x[index[q] + horizons[h]]
+                    mean[h] += w * x[first + index[q] + horizons[h]]
             for h in range(H):
                 error = mean[h] / total - x[i + horizons[h]]
                 out[0, m - 1, h] += error * error
-            # local-linear, about the neighbours' centre
-            mean[:] = 0.0
-            for h in range(H):
-                for q in range(found):
-                    mean[h] += x[index[q] + horizons[h]]
-                mean[h] /= found
-            trace = 0.0
             for c in range(m):
-                centre[c] = 0.0
                 for q in range(found):
-                    centre[c] += x[index[q] - c * delay]
-                centre[c] /= found
-            for c in range(m):
-                for e in range(c + 1):
-                    s = 0.0
-                    for q in range(found):
-                        s += (x[index[q] - c * delay] - centre[c]) * (x[index[q] - e * delay] - centre[e])
-                    A[c, e] = s
-                trace += A[c, c]
+                    U[c, q] = x[first + index[q] - c * delay]
+            for level in range(multiples.size):
+                k = min(multiples[level] * (m + 1), found)
+                mean[:] = 0.0
+                for q in range(k):
+                    for h in range(H):
+                        mean[h] += x[first + index[q] + horizons[h]]
                 for h in range(H):
-                    s = 0.0
-                    for q in range(found):
-                        s += (x[index[q] - c * delay] - centre[c]) * (x[index[q] + horizons[h]] - mean[h])
-                    B[c, h] = s
-            for c in range(m):
-                A[c, c] += ridge * trace / m + 1e-18
-            _solve(A, B, m, H)
-            for h in range(H):
-                guess = mean[h]
+                    mean[h] /= k
+                trace = 0.0
                 for c in range(m):
-                    guess += (x[i - c * delay] - centre[c]) * B[c, h]
-                error = guess - x[i + horizons[h]]
-                out[1, m - 1, h] += error * error
+                    centre[c] = U[c, :k].mean()
+                for c in range(m):
+                    for e in range(c + 1):
+                        s = 0.0
+                        for q in range(k):
+                            s += (U[c, q] - centre[c]) * (U[e, q] - centre[e])
+                        A[c, e] = s
+                    trace += A[c, c]
+                    B[c] = 0.0
+                    for q in range(k):
+                        u = U[c, q] - centre[c]
+                        for h in range(H):
+                            B[c, h] += u * (x[first + index[q] + horizons[h]] - mean[h])
+                for c in range(m):
+                    A[c, c] += ridge * trace / m + 1e-18
+                _solve(A, B, m, H)
+                for h in range(H):
+                    guess = mean[h]
+                    for c in range(m):
+                        guess += (x[i - c * delay] - centre[c]) * B[c, h]
+                    error = guess - x[i + horizons[h]]
+                    out[1 + level, m - 1, h] += error * error
     return out / queries.size
