@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -50,6 +51,9 @@ _SCHEMES = {
     "https": SSE,
     "openai": OPENAI,
 }  # fmt: skip
+_SCHEME = re.compile(
+    r"([A-Za-z][A-Za-z0-9+.\-]*):"
+)  # urlsplit raises at odd hosts before it tells the scheme
 _LINE_SUFFIXES = {".txt", ".log", ".md", ".ndjson", ".jsonl"}
 
 
@@ -67,7 +71,7 @@ def kind_of(source: str) -> SourceKind:
     """
     if source == "-":
         return LINES
-    scheme = urlsplit(source).scheme.lower() if ":" in source else ""
+    scheme = found[1].lower() if (found := _SCHEME.match(source)) else ""
     if scheme in _SCHEMES:
         return _SCHEMES[scheme]
     path = Path(source).expanduser()
@@ -85,7 +89,10 @@ def stream_name(source: str, taken: set[str] | frozenset[str] = frozenset()) -> 
     if source == "-":
         name = "stdin"
     elif "://" in source:
-        parts = urlsplit(redact(source))
+        try:
+            parts = urlsplit(redact(source))
+        except ValueError:  # its adapter will say what is wrong with it
+            parts = urlsplit(f"{source.partition(':')[0]}://")
         tail = parts.path.rstrip("/").rpartition("/")[2]
         name = f"{parts.hostname or parts.scheme}{'/' + tail if tail else ''}"
     elif Path(source).expanduser().exists():

@@ -152,12 +152,14 @@ async def _read_pipe(fd: int) -> AsyncGenerator[bytes, None]:
     blocking = os.get_blocking(fd)
     pipe = open(os.dup(fd), "rb", buffering=0)  # noqa: SIM115, ASYNC230  the transport owns and closes it
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    transport = None
     try:
+        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
         while block := await reader.read(BLOCK):
             yield block
     finally:
-        transport.close()
+        if transport:
+            transport.close()
         os.set_blocking(fd, blocking)  # the flag is shared with whoever else has this pipe open
 
 
