@@ -21,27 +21,42 @@ class Field(NamedTuple):
 
 
 INSUFFICIENT = "insufficient data"
+SHORT_LABELS = {
+    "Messages Processed": "Messages",
+    "Total Tokens": "Tokens",
+    "Attractor Type": "Attractor",
+    "Lyapunov Exp": "Lyapunov",
+    "Avg Reward": "Reward",
+    "Token Rate": "Tok rate",
+}
 PAIR_WIDTH = 52  # further apart the eye no longer takes two figures for one line
 UNKNOWN = (formats.DASH, INSUFFICIENT)
 
 
-def labelled(field: Field, label_width: int = 0) -> Row:
-    """ "Label: value note", the label right-aligned in ``label_width`` cells so that colons stand in a column."""
-    blank = " " * (label_width - cell_len(field.label))
+def labelled(field: Field, width: int, label_width: int = 0) -> Row:
+    """ "Label: value note", the label right-aligned in ``label_width`` cells so that colons stand in a column.
+
+    A label that pushes its figure out of ``width`` gives way to a short one.
+    """
     value = (field.value, "muted" if field.value in UNKNOWN else field.style)
     note = ((f" {field.note}", "muted"),) if field.note else ()
-    return Row(((f"{blank}{field.label}: ", "label"), value, *note))
+    label = f"{field.label.rjust(label_width)}: "
+    if len(label) + cell_len(field.value) > width:
+        label = f"{SHORT_LABELS.get(field.label, field.label)}: "
+    return Row(((label, "label"), value, *note))
 
 
-def aligned(fields: Sequence[Field]) -> list[Row]:
+def aligned(fields: Sequence[Field], width: int) -> list[Row]:
     """One field a row, the colons in one column."""
-    width = max((cell_len(field.label) for field in fields), default=0)
-    return [labelled(field, width) for field in fields]
+    label_width = max((len(field.label) for field in fields), default=0)
+    if any(label_width + 2 + cell_len(field.value) > width for field in fields):
+        label_width = 0
+    return [labelled(field, width, label_width) for field in fields]
 
 
 def beside(left: Field, right: Field, width: int) -> list[Row]:
     """Both on one line, the second at its right edge; on two lines when they do not fit."""
-    one, other = labelled(left), labelled(right)
+    one, other = labelled(left, width), labelled(right, width)
     both = justify(one, other, min(width, PAIR_WIDTH))
     return [one, other] if both is one else [both]
 

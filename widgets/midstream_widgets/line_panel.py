@@ -73,6 +73,10 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         & > .panel--muted { color: $text-muted; }
         & > .panel--selected { background: $panel; text-style: bold; }
         &:focus > .panel--selected { background: $primary-muted; }
+        &:ansi > .panel--label, &:ansi > .panel--muted { color: ansi_default; text-style: dim; }
+        &:ansi { border-title-color: ansi_cyan; }
+        &:ansi > .panel--title { color: ansi_cyan; }
+        &:ansi > .panel--pattern { color: ansi_magenta; }
     }
     """
 

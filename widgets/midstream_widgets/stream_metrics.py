@@ -77,11 +77,11 @@ COLUMNS = (
 )
 NARROW = (
     Column("Stream", lambda row: row.stream, 6, False, 0),
-    Column("Knd", lambda row: row.kind[:3], 3, False, 0, lambda row: "muted"),
-    Column("Count", lambda row: f.count(row.count), 3, True, 0),
+    Column("Knd", lambda row: row.kind[:3], 3, False, 2, lambda row: "muted"),
+    Column("Count", lambda row: f.count(row.count), 3, True, 3),
     Column("Rate", lambda row: f.bandwidth(row.bytes_per_s), 4, True, 0),
     Column(
-        "From", lambda row: _tag(row)[:3], 3, False, 0, lambda row: glyphs.provenance_style(row.provenance)
+        "From", lambda row: _tag(row)[:3], 3, False, 1, lambda row: glyphs.provenance_style(row.provenance)
     ),
 )
 
@@ -98,15 +98,18 @@ def _named(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
     )
 
 
-def _figures(row: MetricsRow) -> tuple[Span, ...]:
-    """ "150 chunks, 1.5 MB, 45.2 KB/s"."""
-    text = f"{row.count} {UNITS.get(row.kind, 'chunks')}, {f.size(row.bytes)}, {f.bandwidth(row.bytes_per_s)}"
-    return (text, "value"), (f", {row.dropped:,} dropped" if row.dropped else "", "warning")
+def _figures(row: MetricsRow, room: int) -> tuple[Span, ...]:
+    """ "150 chunks, 1.5 MB, 45.2 KB/s"; drops are never cut, the total of bytes goes before them."""
+    parts = [f"{row.count} {UNITS.get(row.kind, 'chunks')}", f.size(row.bytes), f.bandwidth(row.bytes_per_s)]
+    drops = f", {row.dropped:,} dropped" if row.dropped else ""
+    if drops and len(", ".join(parts) + drops) > room:
+        del parts[1]
+    return (", ".join(parts), "value"), (drops, "warning")
 
 
 def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
     """As the specification words it: "audio-stream-1 (audio): 150 chunks, 1.5 MB, 45.2 KB/s"."""
-    figures = _figures(row)
+    figures = _figures(row, width - 24)  # a short name, its kind and punctuation
     room = width - 2 - sum(cell_len(text) for text, _ in figures)
     return (*_named(row, mixed, room), (": ", "muted"), *figures)
 
@@ -116,7 +119,7 @@ def card(row: MetricsRow, mixed: bool, width: int) -> list[tuple[Span, ...]]:
     glyph = glyphs.state(row.state)
     state = Row(((glyph.text, glyph.style),))
     head = Row(_named(row, mixed, width - 2 - width_of(state)))
-    return [justify(head, state, width).spans, (("  ", ""), *_figures(row))]
+    return [justify(head, state, width).spans, (("  ", ""), *_figures(row, width - 2))]
 
 
 def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
@@ -127,14 +130,19 @@ def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]
         if any(texts):
             widest = max(map(cell_len, [*texts, column.title]))
             wanted.append((column, min(max(widest, column.least), 32)))
-    while sum(cells + 1 for _, cells in wanted) - 1 > width:
+    # In a narrow panel the name gives way before a column goes, in a wide one after.
+    slack = wanted[0][1] - wanted[0][0].least if width < SENTENCES[0] else 0
+
+    def excess() -> int:
+        return sum(cells + 1 for _, cells in wanted) - 1 - width
+
+    while excess() > slack:
         last = max(wanted, key=lambda each: each[0].rank)
         if not last[0].rank:
             break
         wanted.remove(last)
-    excess = sum(cells + 1 for _, cells in wanted) - 1 - width
-    if excess > 0:  # only what never goes is left: the name gives way
-        wanted[0] = (wanted[0][0], max(wanted[0][0].least, wanted[0][1] - excess))
+    if (over := excess()) > 0:
+        wanted[0] = (wanted[0][0], max(wanted[0][0].least, wanted[0][1] - over))
     return wanted
 
 

@@ -36,15 +36,19 @@ def system_rows(view: SystemView, width: int, height: int) -> list[Row]:
 
     left, right = [messages, tokens, fps, latency, uptime], [ttft, token_rate, traffic, queue, lag, refresh]
     if height >= len(left) + len(right):
-        return sections([aligned(left + right)[: len(left)], aligned(left + right)[len(left) :]], height)
-    columns = aligned(left), aligned(right)
+        rows = aligned(left + right, width)
+        return sections([rows[: len(left)], rows[len(left) :]], height)
+    columns = aligned(left, width), aligned(right, width)
     pitch = max(max(map(width_of, columns[0])) + 3, width // 2)
     if pitch + max(map(width_of, columns[1])) <= width:
         return [join(pair, pitch) for pair in zip_longest(*columns, fillvalue=Row())]
     pairs = [(messages, fps), (tokens, ttft), (latency, refresh), (uptime, queue), (traffic, lag)]
     if shed:  # what goes wrong comes first, even on three lines
         pairs = [(messages, fps), (queue, lag), (tokens, ttft), (latency, refresh), (uptime, traffic)]
-    return [*(justify(labelled(one), labelled(two), width) for one, two in pairs), labelled(token_rate)]
+    return [
+        *(justify(labelled(one, width), labelled(two, width), width) for one, two in pairs),
+        labelled(token_rate, width),
+    ]
 
 
 class SystemMetrics(LinePanel[SystemView]):

@@ -61,15 +61,15 @@ def temporal_rows(view: TemporalView, width: int, height: int) -> list[Row]:
         [Row(((line, "muted"),)) for line in wrap(view.reason, width, REASON_LINES)] if view.reason else []
     )
     if height >= len(head) + len(spec) + len(more) + len(reason):
-        return sections([head, aligned(spec + more), reason], height)
+        return sections([head, aligned(spec + more, width), reason], height)
     if height >= len(head) + len(spec) + len(reason):
-        rows = aligned(spec)
+        rows = aligned(spec, width)
         for index, field in enumerate(more, 2):  # beside the short ones: stability and chaos
-            rows[index] = justify(rows[index], labelled(field), width)
+            rows[index] = justify(rows[index], labelled(field, width), width)
         return [*head, *rows, *reason]
     attractor, exponent, stability, chaos, reward = spec
     dense = [*beside(stability, chaos, width), *beside(reward, more[1], width)]
-    return [*head, labelled(attractor), labelled(exponent), *dense, *reason]
+    return [*head, labelled(attractor, width), labelled(exponent, width), *dense, *reason]
 
 
 class TemporalAnalysis(LinePanel[TemporalView]):
