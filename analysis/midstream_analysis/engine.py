@@ -25,7 +25,7 @@ __all__ = ["Engine", "EngineStatus", "Series", "Utterance"]
 
 MAX_OBSERVABLES = 32  # of one stream
 MAX_SAMPLES = 4096  # of one series; the newest count
-MAX_UTTERANCES = 1024  # that wait, of one stream
+MAX_UTTERANCES = 4096  # that wait, of one stream
 BATCH = 16  # utterances of one stream before the next stream has its turn
 SLICE_S = 0.002  # of conversation work before series, reports and other threads have their turn
 REST_S = 0.0005  # in which the thread gives the interpreter away after a slice of conversation

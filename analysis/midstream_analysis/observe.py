@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from midstream_analysis.jobs import Series
 from midstream_analysis.report import Attractor, Classification, SeriesReport
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 PERMUTATION_ORDER = 3  # 6 patterns: meaningful from the 64 samples on that a classification needs
+PORTRAIT_DIMENSION = 3
 PORTRAIT_POINTS = 500
 CHANGE_POINTS = 32  # the newest ones
 
@@ -54,5 +55,13 @@ def _changes(x: npt.NDArray[np.float64]) -> tuple[int, ...]:
     return ()
 
 
-def _portrait(x: npt.NDArray[np.float64]) -> Any:
-    return None
+def _portrait(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float32] | None:
+    """The newest points of the delay embedding in three dimensions."""
+    import numpy as np
+
+    from midstream_analysis.embedding import embed
+
+    try:
+        return embed(x, PORTRAIT_DIMENSION)[-PORTRAIT_POINTS:].astype(np.float32)
+    except ValueError:  # too few samples
+        return None

@@ -25,13 +25,15 @@ class Step:
 
 
 def load_numba() -> None:
-    """Import numba.
+    """Import numba and make sure that it has somewhere to keep what it compiles.
 
     Raises:
         KernelsUnavailable: with the reason in one line.
     """
+    from midstream_analysis import kernel_cache
+
     try:
-        import numba  # noqa: F401
+        kernel_cache.ensure()
     except Exception as error:  # an unfit numpy or LLVM raises more than ImportError
         line = " ".join(str(error).split()) or type(error).__name__
         raise KernelsUnavailable(f"numba cannot be loaded: {line}") from error
