@@ -187,7 +187,7 @@ def _gain(x: FloatArray, forecasts: Forecasts, stable: bool | None) -> _Verdict:
     te = forecasts.correlation_time
     gain = float(forecasts.gain.max())
     if gain > _BAR:
-        c, l = determinism(x, te)
+        c, l = determinism(x, forecasts)
         growth = 0.5 * np.log(forecasts.nonlinear[1] / (forecasts.nonlinear[0] + 1e-20) + 1e-9)
         z = (
             W[0]

@@ -64,7 +64,7 @@ def find_tones(x: FloatArray, train: int) -> Tones:
         near = np.abs(omega - new) < np.pi / train
         if near.any():
             break
-        w, a, b, level, r = kernels.refine_kernel(y, np.append(omega, new), 3)
+        w, a, b, level, r = kernels.refine_kernel(y, np.append(omega, new), 1)
         left = float(r @ r)
         if not np.isfinite(left) or left > error * (1.0 - 10.0 * np.log(train) / train):
             break

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from midstream_analysis.checks import FloatArray
 from midstream_analysis.kernels import prediction as kernels
 
+IntArray = npt.NDArray[np.int64]
 _ORDER = 16
 _DIMENSIONS = 5
 _RIDGE = 1e-3
-_QUERIES = 400
+_QUERIES = 320
 _FEW = np.array([2, 3])  # neighbours of the local-linear map, times m + 1
 _MANY = np.array([3, 9])
 
@@ -22,7 +24,8 @@ class Forecasts:
     """Best mean squared errors at each horizon (samples) of the linear and the nonlinear predictor, for unit variance.
 
     `gain` is ln(E_linear / E_nonlinear) of root mean squares; `roughness` the one-step error over the spread of the
-    increments; `correlation_time` the first lag with autocorrelation under 1/e.
+    increments; `correlation_time` the first lag with autocorrelation under 1/e; `delay` and
+    `dimension` the embedding that forecasts best one and two steps ahead.
     """
 
     horizons: tuple[int, ...]
@@ -31,6 +34,8 @@ class Forecasts:
     gain: FloatArray
     roughness: float
     correlation_time: int
+    delay: int
+    dimension: int
 
 
 def decorrelation(x: FloatArray) -> int:
@@ -42,66 +47,61 @@ def decorrelation(x: FloatArray) -> int:
     return int(under[0]) if under.size else n // 2
 
 
-def _delays(n: int, te: int) -> list[int]:
-    return [1] if te <= 2 else [1, min(max(2, te // 2), n // 24)]
-
-
 def compare_forecasts(x: FloatArray) -> Forecasts:
     """Leave-one-out errors of AR(1..16) and of simplex and local-linear neighbours (m = 1..5) on the same targets."""
     n = x.size
     te = decorrelation(x)
     horizons = np.array(sorted({1, 2, max(1, te // 2), te, 2 * te}))
     horizons = horizons[(horizons <= n // 12) | (horizons <= 2)]
-    delays = _delays(n, te)
+    delays = [1] if te <= 2 else [1, min(max(2, te // 2), n // 24)]
     first = max(_ORDER - 1, (_DIMENSIONS - 1) * max(delays))
-    last = n - 1 - int(horizons.max())
-    queries = np.unique(np.linspace(first, last, min(_QUERIES, last - first + 1)).astype(np.int64))
+    queries = _spread(first, n - 1 - int(horizons.max()), _QUERIES)
     linear = kernels.linear_errors_kernel(x, _ORDER, horizons, queries).min(axis=0)
-    errors = [
-        kernels.neighbour_errors_kernel(x, _DIMENSIONS, d, horizons, queries, min(te, n // 16), _RIDGE, _FEW)
-        for d in delays
-    ]
-    nonlinear = np.min(errors, axis=(0, 1, 2))
+    theiler = min(te, n // 16)
+    errors = np.array(
+        [
+            kernels.neighbour_errors_kernel(x, 1, _DIMENSIONS, d, horizons, queries, theiler, _RIDGE, _FEW)
+            for d in delays
+        ]
+    )
+    nonlinear = errors.min(axis=(0, 1, 2))
+    near = (errors[..., :2] / (nonlinear[:2] + 1e-20)).sum(axis=-1).min(axis=1)
+    best = np.unravel_index(int(np.argmin(near)), near.shape)
     gain = 0.5 * np.log((linear + 1e-20) / (nonlinear + 1e-20))
     steps = float(np.diff(x).std())
     roughness = float(np.sqrt(min(linear[0], nonlinear[0]))) / max(steps, 1e-300)
-    return Forecasts(tuple(int(h) for h in horizons), linear, nonlinear, gain, roughness, te)
+    lags = tuple(int(h) for h in horizons)
+    return Forecasts(lags, linear, nonlinear, gain, roughness, te, delays[int(best[0])], int(best[1]) + 1)
 
 
-def determinism(x: FloatArray, te: int) -> tuple[float, float]:
+def _spread(first: int, last: int, most: int) -> IntArray:
+    """At most `most` integers from first to last, evenly spread."""
+    return np.unique(np.linspace(first, last, min(most, last - first + 1)).astype(np.int64))
+
+
+def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float]:
     """(convergence, locality): what finer knowledge of the past is worth, which for noise is nothing.
 
     Convergence is ln(E_half / E_full): how much a library of twice the length lowers the neighbours' error (Sugihara
     et al. 2012). Locality is ln(E_many / E_few): how much the error rises when three times as many neighbours are
-    averaged (the deterministic-versus-stochastic plot of Casdagli 1992).
+    averaged (the deterministic-versus-stochastic plot of Casdagli 1992). Both one and two steps ahead, in the best
+    embedding that `compare_forecasts` found.
     """
-    n = x.size
-    half = n // 2
+    half = x.size // 2
+    m, delay = forecasts.dimension, forecasts.delay
     horizons = np.array([1, 2])
-    delays = _delays(n, te)
-    first = (_DIMENSIONS - 1) * max(delays)
-    last = half - 3
-    queries = np.unique(np.linspace(first, last, min(_QUERIES // 2, last - first + 1)).astype(np.int64))
-    theiler = min(te, n // 16)
-    both = np.concatenate([queries, queries + n - half])
+    queries = _spread((m - 1) * delay, half - 3, _QUERIES // 2)
+    theiler = min(forecasts.correlation_time, x.size // 16)
 
-    def errors(
-        y: FloatArray, at: np.typing.NDArray[np.int64], multiples: np.typing.NDArray[np.int64]
-    ) -> FloatArray:
-        return np.array(
-            [
-                kernels.neighbour_errors_kernel(y, _DIMENSIONS, d, horizons, at, theiler, _RIDGE, multiples)
-                for d in delays
-            ]
+    def errors(y: FloatArray, at: IntArray) -> FloatArray:
+        found: FloatArray = kernels.neighbour_errors_kernel(
+            y, m, m, delay, horizons, at, theiler, _RIDGE, _MANY
         )
+        return found[:, m - 1]
 
-    full = errors(x, both, _MANY)
-    few = full[:, :2].min(axis=(0, 1, 2))
-    many = full[:, 2].min(axis=(0, 1))
-    halves = [
-        errors(np.ascontiguousarray(part), queries, _MANY[:1]).min(axis=(0, 1, 2))
-        for part in (x[:half], x[-half:])
-    ]
-    convergence = 0.5 * np.log((halves[0] + halves[1] + 1e-20) / (2.0 * few + 1e-20))
-    locality = 0.5 * np.log((many + 1e-20) / (few + 1e-20))
+    full = errors(x, np.concatenate([queries, queries + x.size - half]))
+    few = full[:2].min(axis=0) + 1e-20
+    halves = errors(x[:half], queries)[:2].min(axis=0) + errors(x[-half:], queries)[:2].min(axis=0)
+    convergence = 0.5 * np.log((halves + 1e-20) / (2.0 * few))
+    locality = 0.5 * np.log((full[2] + 1e-20) / few)
     return float(convergence.mean()), float(locality.mean())

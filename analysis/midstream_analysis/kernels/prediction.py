@@ -132,6 +132,7 @@ def _nearest(distance: FloatArray, k: int, best: FloatArray, index: IntArray) ->
 @njit(nogil=True, cache=True)
 def neighbour_errors_kernel(
     x: FloatArray,
+    lowest: int,
     dimensions: int,
     delay: int,
     horizons: IntArray,
@@ -140,11 +141,11 @@ def neighbour_errors_kernel(
     ridge: float,
     multiples: IntArray,
 ) -> FloatArray:
-    """Mean squared leave-one-out errors (1 + L, dimensions, H) for embedding dimensions m = 1..dimensions.
+    """Mean squared leave-one-out errors (1 + L, dimensions, H) for embedding dimensions m = lowest..dimensions.
 
     Row 0 is simplex projection (Sugihara and May 1990): m + 1 neighbours, weights exp(-d / d_min). Row l is the
     local-linear map of multiples[l - 1] * (m + 1) neighbours (Casdagli 1992), with ridge times their mean variance on
-    the diagonal. Neighbours within `theiler` samples are left out. `multiples` ascends.
+    the diagonal. Neighbours within `theiler` samples are left out. `multiples` ascends; errors under `lowest` are inf.
     """
     reach = horizons.max()
     first = (dimensions - 1) * delay
@@ -167,6 +168,8 @@ def neighbour_errors_kernel(
             distance[j] = np.inf
         for m in range(1, dimensions + 1):
             _add_squares(distance, x, (m - 1) * delay, x[i - (m - 1) * delay], first)
+            if m < lowest:
+                continue
             found = _nearest(distance, multiples[-1] * (m + 1), best, index)
             while best[found - 1] == np.inf:
                 found -= 1
@@ -216,4 +219,6 @@ def neighbour_errors_kernel(
                         guess += (x[i - c * delay] - centre[c]) * B[c, h]
                     error = guess - x[i + horizons[h]]
                     out[1 + level, m - 1, h] += error * error
-    return out / queries.size
+    out /= queries.size
+    out[:, : lowest - 1] = np.inf
+    return out

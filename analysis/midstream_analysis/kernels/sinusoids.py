@@ -10,62 +10,91 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+_SUM = {"reassoc", "contract", "nsz", "arcp"}  # lets sums be vectorised, keeps NaN and inf
+
+
+@njit(nogil=True, cache=True, fastmath=_SUM)
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    total = 0.0
+    for t in range(a.size):
+        total += a[t] * b[t]
+    return total
+
+
+@njit(nogil=True, cache=True)
+def _least_squares(J: FloatArray, y: FloatArray, used: int, A: FloatArray, step: FloatArray) -> None:
+    """Solve J[:used]' step = y by the normal equations, scaled to unit columns, with a ridge of 1e-9 (Cholesky)."""
+    for i in range(used):
+        step[i] = _dot(J[i], y)
+        for j in range(i + 1):
+            A[i, j] = _dot(J[i], J[j])
+    scale = np.empty(used)
+    for i in range(used):
+        scale[i] = np.sqrt(A[i, i]) + 1e-300
+    for i in range(used):
+        step[i] /= scale[i]
+        for j in range(i + 1):
+            s = A[i, j] / (scale[i] * scale[j]) if i != j else 1.0 + 1e-9
+            for k in range(j):
+                s -= A[i, k] * A[j, k]
+            A[i, j] = s / A[j, j] if i != j else np.sqrt(max(s, 1e-12))
+    for i in range(used):
+        for k in range(i):
+            step[i] -= A[i, k] * step[k]
+        step[i] /= A[i, i]
+    for i in range(used - 1, -1, -1):
+        for k in range(i + 1, used):
+            step[i] -= A[k, i] * step[k]
+        step[i] /= A[i, i]
+    for i in range(used):
+        step[i] /= scale[i]
+
+
 @njit(nogil=True, cache=True)
 def refine_kernel(
     x: FloatArray, omega: FloatArray, rounds: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, float, FloatArray]:
-    """Gauss-Newton on x[t] = c + sum a_k cos(w_k t) + b_k sin(w_k t), t centred: (w, a, b, c, residual).
+    """Gauss-Newton on x[t] = c + sum a_k cos(w_k t) + b_k sin(w_k t), t from the middle: (w, a, b, c, residual).
 
-    The normal matrix of 3 K + 1 columns (cos, sin, d/dw, 1) is solved by Cholesky with a relative ridge of 1e-9.
+    Amplitudes first, then `rounds` times frequencies and amplitudes together and amplitudes alone at the end.
     """
     n = x.size
     K = omega.size
     w = omega.copy()
     a, b = np.zeros(K), np.zeros(K)
-    level = x.mean()
-    residual = x - level
-    M = 3 * K + 1
-    J = np.empty((M, n))
+    level = 0.0
+    residual = x.copy()
+    J = np.empty((3 * K + 1, n))
+    A = np.empty((3 * K + 1, 3 * K + 1))
+    step = np.empty(3 * K + 1)
     middle = 0.5 * (n - 1)
-    for r in range(rounds + 1):
-        final = r == rounds  # the last pass fits amplitudes alone
-        for k in range(K):
-            wk = w[k]
-            for t in range(n):
-                s = t - middle
-                c0, s0 = np.cos(wk * s), np.sin(wk * s)
-                J[k, t] = c0
-                J[K + k, t] = s0
-                J[2 * K + 1 + k, t] = s * (b[k] * c0 - a[k] * s0)
-        J[2 * K] = 1.0
-        used = 2 * K + 1 if (final or r == 0) else M
-        A = np.dot(J[:used], J[:used].T)
-        y = np.dot(J[:used], x) if used < M else np.dot(J[:used], residual)
-        scale = np.sqrt(np.diag(A)) + 1e-300
-        for i in range(used):
-            for j in range(used):
-                A[i, j] /= scale[i] * scale[j]
-            A[i, i] += 1e-9
-            y[i] /= scale[i]
-        step = np.linalg.solve(A, y) / scale
-        if used < M:
+    J[2 * K] = 1.0
+    for r in range(2 * rounds + 1):
+        joint = r % 2 == 1  # odd passes move the frequencies
+        if not joint:
+            for k in range(K):
+                turn_c, turn_s = np.cos(w[k]), np.sin(w[k])
+                c, s = np.cos(-w[k] * middle), np.sin(-w[k] * middle)
+                for t in range(n):
+                    J[k, t] = c
+                    J[K + k, t] = s
+                    c, s = c * turn_c - s * turn_s, s * turn_c + c * turn_s
+            _least_squares(J, x, 2 * K + 1, A, step)
             a[:] = step[:K]
             b[:] = step[K : 2 * K]
             level = step[2 * K]
+            residual[:] = x - level
+            for k in range(K):
+                residual -= a[k] * J[k] + b[k] * J[K + k]
         else:
-            a += step[:K]
-            b += step[K : 2 * K]
-            level += step[2 * K]
+            for k in range(K):
+                for t in range(n):
+                    J[2 * K + 1 + k, t] = (t - middle) * (b[k] * J[k, t] - a[k] * J[K + k, t])
+            _least_squares(J, residual, 3 * K + 1, A, step)
             for k in range(K):
                 limit = 2.0 / n  # about a third of a Fourier bin: further is a different peak
                 w[k] += min(max(step[2 * K + 1 + k], -limit), limit)
                 w[k] = min(max(w[k], 1e-6), np.pi)
-        for t in range(n):
-            s = t - middle
-            v = level
-            for k in range(K):
-                v += a[k] * np.cos(w[k] * s) + b[k] * np.sin(w[k] * s)
-            residual[t] = x[t] - v
     return w, a, b, level, residual
 
 
