@@ -40,6 +40,7 @@ class MidStreamApp(App[None]):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands."""
 
     TITLE = "MidStream"
+    CSS_PATH = "screens/dashboard.tcss"  # the default screen's own path is not read
     BINDINGS: ClassVar[list[BindingType]] = APP
     ENABLE_COMMAND_PALETTE = True
 
@@ -64,6 +65,7 @@ class MidStreamApp(App[None]):
         self._sources = sources
         self._duration = duration
         self._pick = pick
+        self._starting = True
         self._dirty: set[Area] = set(Area)
         self._painter: Timer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,6 +93,7 @@ class MidStreamApp(App[None]):
         self.hub.start()
         for source in self._sources:
             self.open_source(source)
+        self._starting = False
         if self._duration is not None:
             self.set_timer(self._duration, self.exit)
         if self._pick and not self._sources:
@@ -128,6 +131,8 @@ class MidStreamApp(App[None]):
     def paint(self) -> None:
         """Give every panel its newest view; a panel that would look the same does nothing."""
         self.hub.tick()
+        if not self._screen.stands:
+            return  # the last tick of an app that is leaving
         session, now = self.hub.session, self.hub.options.clock()
         self._paint_title(now)
         if self.paused_at is not None:
@@ -167,16 +172,16 @@ class MidStreamApp(App[None]):
     # -- deeds
 
     def open_source(self, source: str) -> bool:
-        """Open `source`; a wrong one is told, and nothing else changes."""
+        """Open `source` and look at it (the first leaves that open); a wrong one is told, and nothing else changes."""
+        first = not self.hub.sources and not self.hub.session.streams
         try:
             streams = self.hub.add(source)
         except SourceError as error:
             self.tell(f"Can't open this source: {error}", severity="error")
             return False
         self.recent.add(source)
-        if self.hub.session.selected is None and len(self.hub.sources) == len(streams):
-            return True
-        self.select(streams[0])
+        if not first and not self._starting:
+            self.select(streams[0])
         return True
 
     def select(self, stream: str) -> None:

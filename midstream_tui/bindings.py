@@ -12,18 +12,18 @@ APP: list[BindingType] = [
 ]
 
 DASHBOARD: list[BindingType] = [
-    Binding("s", "streams", "Streams", id="streams.pick", tooltip="Add, select or close streams"),
-    Binding("e", "export", "Export", id="export.snapshot", tooltip="Write this moment as JSON and SVG"),
-    Binding("space", "pause", "Pause", id="view.pause", tooltip="Freeze the view; ingest goes on"),
-    Binding("o", "observable", "Observable", id="analysis.observable", tooltip="Analyse the next observable"),
-    Binding("right_square_bracket", "refresh(1)", "Slower", id="view.slower", show=False, tooltip="Refresh less often"),
-    Binding("left_square_bracket", "refresh(-1)", "Faster", id="view.faster", show=False, tooltip="Refresh more often"),
-    Binding("t", "theme", "Theme", id="view.theme", show=False, tooltip="The next theme"),
-    Binding("c", "reconnect", "Reconnect", id="streams.reconnect", show=False, tooltip="Connect the stream anew"),
-    Binding("x", "close_stream", "Close stream", id="streams.close", show=False, tooltip="Close the stream"),
+    Binding("s", "app.streams", "Streams", id="streams.pick", tooltip="Add, select or close streams"),
+    Binding("e", "app.export", "Export", id="export.snapshot", tooltip="Write this moment as JSON and SVG"),
+    Binding("space", "app.pause", "Pause", id="view.pause", tooltip="Freeze the view; ingest goes on"),
+    Binding("o", "app.observable", "Observable", id="analysis.observable", tooltip="Analyse the next observable"),
+    Binding("right_square_bracket", "app.refresh(1)", "Slower", id="view.slower", show=False, tooltip="Refresh less"),
+    Binding("left_square_bracket", "app.refresh(-1)", "Faster", id="view.faster", show=False, tooltip="Refresh more"),
+    Binding("t", "app.theme", "Theme", id="view.theme", show=False, tooltip="The next theme"),
+    Binding("c", "app.reconnect", "Reconnect", id="streams.reconnect", show=False, tooltip="Connect the stream anew"),
+    Binding("x", "app.close_stream", "Close stream", id="streams.close", show=False, tooltip="Close the stream"),
     Binding("tab,right", "app.focus_next", "Next", id="focus.next", show=False, tooltip="To the next panel"),
-    Binding("shift+tab,left", "app.focus_previous", "Back", id="focus.previous", show=False, tooltip="To the one before"),
-    Binding("question_mark,f1", "help", "Help", id="help.show", tooltip="Keys and what every figure means"),
+    Binding("shift+tab,left", "app.focus_previous", "Back", id="focus.previous", show=False, tooltip="The one before"),
+    Binding("question_mark,f1", "app.help", "Help", id="help.show", tooltip="Keys and what every figure means"),
 ]  # fmt: skip
 
 PICKER: list[BindingType] = [

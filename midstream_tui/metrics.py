@@ -50,7 +50,7 @@ class WindowedRate:
         if slot > self._head:
             self._advance(slot)
         # The ring covers its whole buckets and the part of the newest that has passed.
-        span = min(now - self._start, (len(self._ring) - 1) * self._step + now % self._step)
+        span = min(now - self._start, (len(self._ring) - 1) * self._step + now - slot * self._step)
         return self._sum / span if span >= 0.5 else None
 
     def _advance(self, slot: int) -> None:

@@ -28,7 +28,6 @@ LEAST = (80, 24)
 class DashboardScreen(Screen[None]):
     """System Metrics, Temporal Analysis, Pattern Detection, Streaming Status, Stream Metrics, Recent Messages."""
 
-    CSS_PATH = "dashboard.tcss"
     BINDINGS: ClassVar[list[BindingType]] = DASHBOARD
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
@@ -36,6 +35,12 @@ class DashboardScreen(Screen[None]):
         (160, "-wide"),
     ]
     AUTO_FOCUS = "#streams"
+
+    title_line: TitleLine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._panels: dict[str, LinePanel[object]] = {}  # found once, used fifteen times a second
 
     def compose(self) -> ComposeResult:
         yield TitleLine(id="title")
@@ -60,9 +65,13 @@ class DashboardScreen(Screen[None]):
 
     def panel(self, name: str) -> LinePanel[object]:
         """The panel of that id."""
-        panel: LinePanel[object] = self.query_one(f"#{name}", LinePanel)
-        return panel
+        return self._panels[name]
 
     @property
-    def title_line(self) -> TitleLine:
-        return self.query_one(TitleLine)
+    def stands(self) -> bool:
+        """Whether there is a screen to paint on."""
+        return bool(self._panels) and self.title_line.is_attached
+
+    def on_mount(self) -> None:
+        self._panels = {panel.id: panel for panel in self.query(LinePanel) if panel.id}
+        self.title_line = self.query_one(TitleLine)

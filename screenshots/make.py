@@ -1,0 +1,60 @@
+"""Make the screenshots from the real app on the simulator: `python screenshots/make.py [--seconds S] [NAME...]`.
+
+SVG always; PNG beside it where `rsvg-convert` (Debian librsvg2-bin) is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+from midstream_adapters.base import Options
+from midstream_tui.app import MidStreamApp
+from midstream_tui.config import RecentSources
+from midstream_tui.hub import Hub
+
+HERE = Path(__file__).parent
+SHOTS: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
+    "dashboard-80x24": ((80, 24), ()),
+    "dashboard-120x40": ((120, 40), ()),
+    "dashboard-200x60": ((200, 60), ()),
+    "streams-120x40": ((120, 40), ("s",)),
+    "help-120x40": ((120, 40), ("question_mark",)),
+    "light-120x40": ((120, 40), ("t",)),
+}
+
+
+async def shoot(name: str, seconds: float, folder: Path) -> None:
+    """Run the dashboard on `sim:all` for `seconds`, press the keys of the shot, and save what is on the screen."""
+    size, keys = SHOTS[name]
+    app = MidStreamApp(
+        Hub(Options(rng=random.Random(7))), ["sim:all"], recent=RecentSources(folder / ".state")
+    )
+    async with app.run_test(size=size) as pilot:
+        await asyncio.sleep(seconds)
+        await pilot.press(*keys)
+        await pilot.pause(0.3)
+        svg = app.export_screenshot(title="MidStream")
+    shutil.rmtree(folder / ".state", ignore_errors=True)
+    path = folder / f"{name}.svg"
+    path.write_text(svg, encoding="utf-8")
+    if renderer := shutil.which("rsvg-convert"):
+        subprocess.run([renderer, "--zoom", "1", "-o", path.with_suffix(".png"), path], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(SHOTS)}")
+    parser.add_argument("--seconds", type=float, default=45.0, help="how long the dashboard runs first")
+    parser.add_argument("--folder", type=Path, default=HERE)
+    args = parser.parse_args()
+    for name in args.names or SHOTS:
+        asyncio.run(shoot(name, args.seconds, args.folder))
+
+
+if __name__ == "__main__":
+    main()

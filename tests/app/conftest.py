@@ -1,0 +1,65 @@
+"""A clock that moves only when told, and events without ceremony."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from midstream_adapters.events import (
+    AudioChunk,
+    Kind,
+    Provenance,
+    State,
+    StateChanged,
+    StreamOpened,
+    VideoFrame,
+)
+
+
+class FakeClock:
+    """Monotonic seconds under the test's control."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's own state or exports."""
+    monkeypatch.setenv("MIDSTREAM_STATE_DIR", f"{tmp_path}/state")
+    monkeypatch.setenv("MIDSTREAM_EXPORT_DIR", f"{tmp_path}/exports")
+
+
+def opened(stream: str, at: float, provenance: Provenance = Provenance.LIVE, *kinds: Kind) -> StreamOpened:
+    return StreamOpened(stream, at, f"source of {stream}", frozenset(kinds), provenance)
+
+
+def live(stream: str, at: float) -> StateChanged:
+    return StateChanged(stream, at, State.LIVE)
+
+
+def frame(
+    stream: str, at: float, pts: float | None = None, luma: float = 100.0, nbytes: int = 1000
+) -> VideoFrame:
+    return VideoFrame(stream, at, np.zeros((9, 16, 3), np.uint8), 640, 360, pts, luma, None, nbytes=nbytes)
+
+
+def audio(stream: str, at: float, rms: float = 0.1, nbytes: int = 640) -> AudioChunk:
+    return AudioChunk(stream, at, np.zeros(320, np.float32), 16000, 48000, 2, None, 0.02, rms, rms, nbytes)
+
+
+Emit = Callable[[object], None]

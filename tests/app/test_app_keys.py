@@ -1,0 +1,364 @@
+"""Every binding does what its tooltip says, and no binding is without a test here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from midstream_adapters.base import Options
+from midstream_adapters.events import TextChunk
+from midstream_tui import bindings
+from midstream_tui.app import MidStreamApp
+from midstream_tui.config import RecentSources
+from midstream_tui.hub import Hub
+from midstream_tui.screens.help import HelpScreen
+from midstream_tui.screens.picker import PickerScreen
+from midstream_widgets.line_panel import LinePanel
+
+from .conftest import frame, live, opened
+
+Keys = Pilot[None]
+PANELS = ["system", "temporal", "patterns", "status", "streams", "messages"]
+
+
+@pytest.fixture
+async def pilot(tmp_path: Path) -> AsyncIterator[Keys]:
+    """The real app with two streams pushed in, without the engine (its panels have their own tests)."""
+    app = MidStreamApp(Hub(engine=False), recent=RecentSources(tmp_path / "state"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        now = app.hub.options.clock()
+        for stream in ("one", "two"):
+            app.bus.emit(opened(stream, now))
+            app.bus.emit(live(stream, now))
+            app.bus.emit(TextChunk(stream, now, f"hello from {stream}", reward=0.5))
+            app.bus.emit(TextChunk(stream, now + 0.01, f"and again from {stream}", reward=0.6))
+        app.bus.emit(frame("two", now))
+        await settle(pilot)
+        yield pilot
+
+
+async def settle(pilot: Keys) -> None:
+    """Let a bus tick, its fold and a paint pass."""
+    app = app_of(pilot)
+    for _ in range(100):
+        await pilot.pause(0.02)
+        if not len(app.bus) and not app.bus._unfolded:
+            break
+    app.paint()
+    await pilot.pause()
+
+
+def app_of(pilot: Keys) -> MidStreamApp:
+    app = pilot.app
+    assert isinstance(app, MidStreamApp)
+    return app
+
+
+def text_of(pilot: Keys, panel: str) -> str:
+    """What a panel shows, as plain text."""
+    widget = app_of(pilot)._screen.query_one(f"#{panel}", LinePanel)
+    return "\n".join(widget.render_line(y).text for y in range(widget.size.height))
+
+
+def focused(pilot: Keys) -> str | None:
+    return pilot.app.focused.id if pilot.app.focused else None
+
+
+async def quits(pilot: Keys) -> None:
+    await pilot.press("q")
+    assert not pilot.app.is_running or pilot.app._exit
+
+
+async def quits_on_interrupt(pilot: Keys) -> None:
+    await pilot.press("ctrl+c")
+    assert not pilot.app.is_running or pilot.app._exit
+
+
+async def opens_the_picker(pilot: Keys) -> None:
+    await pilot.press("s")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, PickerScreen)
+    options = pilot.app.screen.query_one(OptionList)
+    shown = [str(options.get_option_at_index(n).prompt) for n in range(options.option_count)]
+    assert any("one" in prompt and "live" in prompt for prompt in shown)
+
+
+async def exports(pilot: Keys) -> None:
+    await pilot.press("e")
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    folder = Path(os.environ["MIDSTREAM_EXPORT_DIR"])
+    json_file, svg_file = sorted(folder.iterdir())
+    assert (json_file.suffix, svg_file.suffix) == (".json", ".svg")
+    assert {oct(path.stat().st_mode & 0o777) for path in (json_file, svg_file)} == {"0o600"}
+    state = json.loads(json_file.read_text())
+    assert state["schema"] == 1
+    assert state["message_count"] == 4
+    assert "System" in svg_file.read_text()
+    toast = next(iter(pilot.app._notifications))
+    assert json_file.name in toast.message
+    assert svg_file.name in toast.message
+
+
+async def pauses_the_view_but_not_the_ingest(pilot: Keys) -> None:
+    app = app_of(pilot)
+    await pilot.press("space")
+    app.bus.emit(TextChunk("one", app.hub.options.clock(), "while frozen"))
+    await settle(pilot)
+    assert app.hub.session.transcript.total == 5
+    assert "while frozen" not in text_of(pilot, "messages")
+    assert "PAUSED" in app._screen.title_line.paused
+    assert "1 events" in app._screen.title_line.paused
+    await pilot.press("space")
+    await settle(pilot)
+    assert "while frozen" in text_of(pilot, "messages")
+    assert app._screen.title_line.paused == ""
+
+
+async def looks_at_the_next_observable(pilot: Keys) -> None:
+    app = app_of(pilot)
+    before = app.hub.session.focus()
+    await pilot.press("o")
+    after = app.hub.session.focus()
+    assert before is not None
+    assert after is not None
+    assert before[1] == "reward"
+    assert after[1] == "interval"
+    await settle(pilot)
+    subtitle = app._screen.query_one("#temporal", LinePanel).border_subtitle
+    assert "interval" in str(subtitle)
+
+
+async def refreshes_slower(pilot: Keys) -> None:
+    await pilot.press("right_square_bracket")
+    assert app_of(pilot).refresh_ms == 100
+    for _ in range(10):
+        await pilot.press("right_square_bracket")
+    assert app_of(pilot).refresh_ms == 5000
+
+
+async def refreshes_faster(pilot: Keys) -> None:
+    await pilot.press("left_square_bracket")
+    assert app_of(pilot).refresh_ms == 50
+    await pilot.press("left_square_bracket")
+    assert app_of(pilot).refresh_ms == 50
+
+
+async def changes_the_theme(pilot: Keys) -> None:
+    before = pilot.app.theme
+    seen = {before}
+    for _ in range(3):
+        await pilot.press("t")
+        seen.add(pilot.app.theme)
+    assert len(seen) == 3
+
+
+async def connects_anew(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.open_source("sim:text")
+    app.select("sim-text" if "sim-text" in app.hub.sources else next(iter(app.hub.sources)))
+    held = next(iter(app.hub.sources.values()))
+    before = held.task
+    await settle(pilot)
+    await pilot.press("c")
+    await app.workers.wait_for_complete()
+    assert held.task is not before
+    assert before is not None
+    assert before.cancelled()
+    assert not held.task.done()  # type: ignore[union-attr]
+
+
+async def closes_a_stream(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.select("two")
+    await pilot.press("x")
+    await app.workers.wait_for_complete()
+    assert list(app.hub.session.streams) == ["one"]
+    assert app.hub.session.transcript.total == 4  # its messages stay
+
+
+async def walks_forward(pilot: Keys) -> None:
+    seen = []
+    for key in ("tab", "right") * 3:
+        await pilot.press(key)
+        seen.append(focused(pilot))
+    assert sorted(map(str, seen)) == sorted(PANELS)
+
+
+async def walks_backward(pilot: Keys) -> None:
+    seen = []
+    for key in ("shift+tab", "left") * 3:
+        await pilot.press(key)
+        seen.append(focused(pilot))
+    assert sorted(map(str, seen)) == sorted(PANELS)
+
+
+async def shows_help(pilot: Keys) -> None:
+    await pilot.press("question_mark")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, HelpScreen)
+    await pilot.press("escape")
+    await pilot.press("f1")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, HelpScreen)
+
+
+async def closes_help(pilot: Keys) -> None:
+    for key in ("escape", "question_mark", "f1", "q"):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, HelpScreen)
+        await pilot.press(key)
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, HelpScreen)
+    assert pilot.app.is_running
+
+
+async def cancels_the_picker(pilot: Keys) -> None:
+    await pilot.press("s", "escape")
+    await pilot.pause()
+    assert not isinstance(pilot.app.screen, PickerScreen)
+
+
+async def goes_from_the_address_to_the_list(pilot: Keys) -> None:
+    await pilot.press("s")
+    await pilot.pause()
+    assert isinstance(pilot.app.focused, Input)
+    await pilot.press("down")
+    assert isinstance(pilot.app.focused, OptionList)
+    await pilot.press("down", "enter")
+    await pilot.pause()
+    assert app_of(pilot).hub.session.selected == "two"
+
+
+async def closes_a_stream_from_the_picker(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.recent.add("sim:video")
+    await pilot.press("s", "down", "delete")
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+    assert list(app.hub.session.streams) == ["two"]
+    await pilot.press("down", "ctrl+x")
+    await pilot.pause()
+    assert app.recent.load() == []
+
+
+TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
+    "app.quit": quits,
+    "app.interrupt": quits_on_interrupt,
+    "streams.pick": opens_the_picker,
+    "export.snapshot": exports,
+    "view.pause": pauses_the_view_but_not_the_ingest,
+    "analysis.observable": looks_at_the_next_observable,
+    "view.slower": refreshes_slower,
+    "view.faster": refreshes_faster,
+    "view.theme": changes_the_theme,
+    "streams.reconnect": connects_anew,
+    "streams.close": closes_a_stream,
+    "focus.next": walks_forward,
+    "focus.previous": walks_backward,
+    "help.show": shows_help,
+    "help.close": closes_help,
+    "picker.cancel": cancels_the_picker,
+    "picker.list": goes_from_the_address_to_the_list,
+    "picker.remove": closes_a_stream_from_the_picker,
+}
+
+ALL = [
+    binding
+    for group in (bindings.APP, bindings.DASHBOARD, bindings.PICKER, bindings.HELP)
+    for binding in group
+    if isinstance(binding, Binding)
+]
+
+
+def test_every_binding_has_an_id_a_tooltip_and_a_test() -> None:
+    assert all(binding.id and binding.tooltip for binding in ALL)
+    assert {binding.id for binding in ALL} == set(TESTS)
+
+
+@pytest.mark.parametrize("binding", TESTS)
+async def test_key(binding: str, pilot: Keys) -> None:
+    await TESTS[binding](pilot)
+
+
+async def test_a_source_is_opened_from_the_picker(pilot: Keys) -> None:
+    app = app_of(pilot)
+    await pilot.press("s", *"sim:text", "enter")
+    await pilot.pause()
+    assert [held.asked for held in app.hub.sources.values()] == ["sim:text"]
+    assert app.recent.load() == ["sim:text"]
+    assert app.hub.session.selected in app.hub.sources
+
+
+async def test_a_wrong_source_is_explained_and_nothing_is_lost(pilot: Keys) -> None:
+    await pilot.press("s", *"nosuch://x", "enter")
+    await pilot.pause()
+    screen: Any = pilot.app.screen
+    assert isinstance(screen, PickerScreen)
+    assert "nosuch" in str(screen.query_one("#error").render())
+    assert screen.query_one(Input).value == "nosuch://x"
+    assert app_of(pilot).hub.sources == {}
+
+
+async def test_the_footer_tells_the_keys(pilot: Keys) -> None:
+    keys = {
+        binding.binding.action: binding.binding.description
+        for binding in pilot.app.screen.active_bindings.values()
+    }
+    assert {"app.streams", "app.export", "app.pause", "app.help", "quit"} <= keys
+
+
+async def test_an_unwritable_folder_is_told_not_raised(pilot: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIDSTREAM_EXPORT_DIR", "/proc/nowhere")
+    await pilot.press("e")
+    await pilot.app.workers.wait_for_complete()
+    assert any("Export failed" in toast.message for toast in pilot.app._notifications)
+    assert pilot.app.is_running
+
+
+async def test_below_the_least_size_it_says_so(tmp_path: Path) -> None:
+    app = MidStreamApp(Hub(engine=False), recent=RecentSources(tmp_path))
+    async with app.run_test(size=(60, 18)) as pilot:
+        await pilot.pause()
+        notice = app.screen.query_one("#too-small")
+        assert notice.display
+        assert "60x18" in str(notice.render())
+        assert "80x24" in str(notice.render())
+    app = MidStreamApp(Hub(engine=False), recent=RecentSources(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert not app.screen.query_one("#too-small").display
+
+
+async def test_hostile_text_is_shown_as_text(pilot: Keys) -> None:
+    app = app_of(pilot)
+    now = app.hub.options.clock()
+    app.bus.emit(TextChunk("one", now, "[/bold] and [@click=app.quit]quit[/]"))
+    await settle(pilot)
+    assert "[/bold] and [@click=app.quit]quit[/]" in text_of(pilot, "messages")
+
+
+async def test_the_simulator_reaches_every_panel(tmp_path: Path) -> None:
+    app = MidStreamApp(Hub(Options(), engine=False), ["sim:all"], recent=RecentSources(tmp_path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            state = app.hub.state()
+            if state.message_count >= 2 and state.audio_active and state.video_active and state.fps:
+                break
+        await settle(pilot)
+        assert "● ACTIVE" in text_of(pilot, "status")
+        assert "simulated" in text_of(pilot, "streams")
+        assert "user" in text_of(pilot, "messages")
+        assert {stream.provenance for stream in app.hub.state().streams.values()} == {"simulated"}
+        assert "3 simulated" in app._screen.title_line.streams
