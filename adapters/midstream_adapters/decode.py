@@ -7,7 +7,7 @@ another thread leave the reader stuck); `reading.DecodeThread` gives it one. Imp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Literal
 
 import av
@@ -101,7 +101,12 @@ class MediaReader:
         for stream in chosen:
             stream.codec_context.options = limits
             stream.codec_context.thread_type = self._threads
-            self._decoders[stream.index] = _decoder(stream, self.stream, self.clock, self._hold)
+            tap: VideoTap | AudioTap
+            if isinstance(stream, VideoStream):
+                tap = VideoTap(self.stream, self.clock)
+            else:
+                tap = AudioTap(self.stream, self.clock, self._hold)
+            self._decoders[stream.index] = _Decoder(stream, tap, self)
         self._streams = chosen
         self._packets = self._container.demux(*chosen)
         self.info = _describe(self._container, chosen)
@@ -179,6 +184,8 @@ class MediaReader:
                     raise _translate(error) from None
                 assert self._container is not None
                 self._packets = self._container.demux(*self._streams)
+            except IndexError:  # PyAV's own, at the end of an input that grew a stream on the way
+                return None
             except (av.FFmpegError, ValueError) as error:
                 raise _translate(error) from None
             else:
@@ -194,69 +201,58 @@ class _Decoder:
     """Decodes the packets of one elementary stream and accounts for their bytes."""
 
     def __init__(
-        self,
-        kind: Kind,
-        stream: str,
-        clock: Clock,
-        convert: Callable[[list[Event], av.VideoFrame | av.AudioFrame, int], None],
-        flush: Callable[[], Iterator[Event]],
+        self, source: VideoStream | AudioStream, tap: VideoTap | AudioTap, reader: MediaReader
     ) -> None:
-        self._kind = kind
-        self._stream = stream
-        self._clock = clock
-        self._convert = convert
-        self._flush = flush
+        self._source = source
+        self._tap = tap
+        self._reader = reader
+        self._kind = Kind(source.type)
         self._nbytes = 0  # of packets whose frame has not come out yet
 
     def decode(self, packet: Packet[Any], events: list[Event]) -> None:
-        empty = packet.size == 0
-        if empty and packet.dts is not None:
-            return  # a damaged packet; libav would take it for the end of the stream
+        """Decode `packet`; an empty one without a time flushes the decoder."""
+        if packet.size == 0 and packet.dts is not None:
+            return  # damaged: libav would take it for the end of the stream
         self._nbytes += packet.size
+        self._take(packet, events)
+
+    def finish(self, events: list[Event]) -> None:
+        """At the end of the input: what was kept back, then the bytes that made no frame."""
+        self._take(None, events)  # most often flushed already
+        if isinstance(self._tap, AudioTap):
+            events.extend(self._tap.flush())
+        if self._nbytes:
+            reader = self._reader
+            events.append(BytesReceived(reader.stream, reader.clock(), self._kind, self._nbytes))
+            self._nbytes = 0
+
+    def _take(self, packet: Packet[Any] | None, events: list[Event]) -> None:
         try:
-            frames = packet.decode()
+            frames = self._source.codec_context.decode(packet)
         except av.error.EOFError:
-            return  # already flushed
+            return  # flushed already
         except (av.FFmpegError, ValueError):
             self._drop(events)
             return
         for frame in frames:
-            assert isinstance(frame, av.VideoFrame | av.AudioFrame)
+            if frame.time_base is None:
+                frame.time_base = self._source.time_base
             nbytes, self._nbytes = self._nbytes, 0
             try:
-                self._convert(events, frame, nbytes)
+                if isinstance(self._tap, VideoTap):
+                    assert isinstance(frame, av.VideoFrame)
+                    _check_size(frame.width, frame.height)
+                    events.append(self._tap.frame(frame, nbytes))
+                else:
+                    assert isinstance(frame, av.AudioFrame)
+                    events.extend(self._tap.frame(frame, nbytes))
             except (av.FFmpegError, ValueError):
                 self._nbytes += nbytes
                 self._drop(events)
 
-    def finish(self, events: list[Event]) -> None:
-        """At the end of the input: what was kept back, then the bytes that made no frame."""
-        events.extend(self._flush())
-        if self._nbytes:
-            events.append(BytesReceived(self._stream, self._clock(), self._kind, self._nbytes))
-            self._nbytes = 0
-
     def _drop(self, events: list[Event]) -> None:
-        events.append(Dropped(self._stream, self._clock(), self._kind, 1, "decoder"))
-
-
-def _decoder(source: VideoStream | AudioStream, stream: str, clock: Clock, hold: bool) -> _Decoder:
-    if isinstance(source, VideoStream):
-        pictures = VideoTap(stream, clock)
-
-        def see(events: list[Event], frame: av.VideoFrame | av.AudioFrame, nbytes: int) -> None:
-            assert isinstance(frame, av.VideoFrame)
-            _check_size(frame.width, frame.height)
-            events.append(pictures.frame(frame, nbytes))
-
-        return _Decoder(Kind.VIDEO, stream, clock, see, lambda: iter(()))
-    sounds = AudioTap(stream, clock, hold)
-
-    def hear(events: list[Event], frame: av.VideoFrame | av.AudioFrame, nbytes: int) -> None:
-        assert isinstance(frame, av.AudioFrame)
-        events.extend(sounds.frame(frame, nbytes))
-
-    return _Decoder(Kind.AUDIO, stream, clock, hear, sounds.flush)
+        reader = self._reader
+        events.append(Dropped(reader.stream, reader.clock(), self._kind, 1, "decoder"))
 
 
 def _check_size(width: int, height: int) -> None:

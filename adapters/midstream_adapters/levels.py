@@ -52,4 +52,4 @@ def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float 
     if before is None or before.shape != view.shape:
         return luma, None
     difference = np.maximum(view, before) - np.minimum(view, before)  # stays in uint8
-    return luma, float(difference.mean(dtype=np.float64))
+    return luma, float(difference.sum(dtype=np.uint32)) / view.size

@@ -22,6 +22,7 @@ VIEW = 160
 """Most pixels of a small view, either way."""
 RATE = 16_000
 """Hz of the mono samples that go with a chunk: what speech models and level meters take."""
+_MIX = {"rematrix_maxval": "1"}  # channels are averaged; libav's own choice for floats can pass full scale
 
 
 def view_size(width: int, height: int, most: int = VIEW) -> tuple[int, int]:
@@ -95,7 +96,7 @@ class AudioTap:
         form = (frame.format.name, frame.layout.name, rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
             yield from self.flush()
-            self._resampler, self._format = AudioResampler("flt", "mono", RATE), form
+            self._resampler, self._format = AudioResampler("flt", "mono", RATE, options=_MIX), form
         chunk = AudioChunk(
             self._stream,
             self._clock(),

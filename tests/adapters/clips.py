@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def make_clip(
     path: Path,
     *,
     frames: int = 60,
-    frame_rate: Fraction | int = 30,
+    frame_rate: Fraction | int | str = 30,
     size: tuple[int, int] = (192, 108),
     video: str | None = "libx264",
     video_options: dict[str, str] | None = None,
@@ -42,8 +43,10 @@ def make_clip(
     container_options: dict[str, str] | None = None,
     file_format: str | None = None,
 ) -> Path:
-    """Write a clip; audio lasts as long as the video unless `seconds` tells. ``pts_of`` maps a frame's number to its PTS
-    in frame intervals."""
+    """Write a clip; audio lasts as long as the video unless `seconds` tells.
+
+    ``pts_of`` maps a frame's number to its PTS in frame intervals.
+    """
     rate = Fraction(frame_rate)
     length = seconds if seconds is not None else float(frames / rate)
     with av.open(str(path), "w", format=file_format, options=container_options or {}) as output:
@@ -75,15 +78,32 @@ def make_clip(
 
 
 def truth(path: Path) -> dict[str, int]:
-    """What bare PyAV makes of a sound file: frames, chunks and packet bytes of its first video and audio stream."""
-    found = {"frames": 0, "chunks": 0, "video_bytes": 0, "audio_bytes": 0, "samples": 0}
-    with av.open(str(path)) as source:
-        for packet in source.demux([*source.streams.video[:1], *source.streams.audio[:1]]):
+    """What bare PyAV makes of a file: frames, chunks and packet bytes of its first video and audio stream."""
+    found = {"frames": 0, "chunks": 0, "video_bytes": 0, "audio_bytes": 0, "samples": 0, "damaged": 0}
+    # PyAV raises IndexError after the last packet of an input that grew a stream on the way.
+    with suppress(IndexError), av.open(str(path)) as source:
+        streams = [*source.streams.video[:1], *source.streams.audio[:1]]
+        for packet in source.demux(streams):
             found[f"{packet.stream.type}_bytes"] += packet.size
-            for frame in packet.decode():
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:
+                found["damaged"] += 1
+                continue
+            for frame in frames:
                 if isinstance(frame, av.VideoFrame):
                     found["frames"] += 1
                 else:
                     found["chunks"] += 1
                     found["samples"] += frame.samples
     return found
+
+
+def corrupt(path: Path, count: int, seed: int) -> None:
+    """Overwrite `count` bytes of the media data with random ones; headers and index stay."""
+    data = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    first = data.index(b"mdat") + 8 if b"mdat" in data else min(4096, len(data) // 4)
+    for at in rng.integers(first, len(data), count):
+        data[at] = rng.integers(256)
+    path.write_bytes(data)

@@ -1,0 +1,129 @@
+"""Our media path (decode, small view, levels, resampling, events, event loop) against bare PyAV demux and decode.
+
+``python benchmarks/decode.py [FILE...]``. Without files it makes clips of a fractal with noise and a tone. Both sides use
+libav's threads alike; the ratios are of processor time (the harness's table) and of wall time (the last column).
+Target: at least 0.9 for a film (sound and pictures from 720p up). Small pictures and pure sound decode in so few
+microseconds that a view, a level or a resampled chunk can't be had for a tenth of that; they are shown as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / part) for part in (".", "adapters")]
+
+from benchmarks.harness import Row, Timing, collect, interleaved, label, table  # noqa: I001  (pins threads first)
+
+import av
+import numpy as np
+from midstream_adapters.base import Options
+from midstream_adapters.events import AudioChunk, Event, VideoFrame
+from midstream_adapters.media import open_source
+
+CLIPS = (
+    ("1080p30 6 Mbit/s + aac", 1920, 1080, 6_000_000, 0.9),
+    ("720p30 3 Mbit/s + aac", 1280, 720, 3_000_000, 0.9),
+    ("360p30 1 Mbit/s + aac", 640, 360, 1_000_000, None),
+)
+
+
+class CountingSink:
+    """The least a sink can do."""
+
+    def __init__(self) -> None:
+        self.frames = self.chunks = 0
+
+    def emit(self, event: Event) -> None:
+        self.frames += isinstance(event, VideoFrame)
+        self.chunks += isinstance(event, AudioChunk)
+
+    async def drain(self) -> None:
+        return
+
+
+def make_clip(path: Path, width: int, height: int, bit_rate: int, frames: int = 90) -> Path:
+    """Moving waves under film grain at an ordinary bit rate, which is what makes decoding cost what it does."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / height
+    grain = rng.normal(0, 6, height * width * 2).astype(np.float32)
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=30, options={"preset": "fast"})
+        video.bit_rate = bit_rate
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        audio = output.add_stream("aac", rate=48_000, layout="stereo")
+        for n in range(frames):
+            start = int(rng.integers(height * width))
+            noise = grain[start : start + height * width].reshape(height, width)
+            waves = 128 + 60 * np.sin(9 * x + n / 9) * np.cos(7 * y - n / 11) + noise
+            pixels = np.clip(waves, 0, 255).astype(np.uint8)[..., None] // np.array([1, 2, 3], np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = n, Fraction(1, 30)
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        for start in range(0, frames * 1600, 1024):
+            tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(start, start + 1024) / 48_000)
+            sound = tone + rng.normal(0, 0.05, 1024)
+            pcm = av.AudioFrame.from_ndarray(np.tile(sound.astype(np.float32), (2, 1)), "fltp", "stereo")
+            pcm.sample_rate, pcm.pts, pcm.time_base = 48_000, start, Fraction(1, 48_000)
+            output.mux(audio.encode(pcm))
+        output.mux(audio.encode(None))
+    return path
+
+
+def bare(path: Path) -> tuple[int, int]:
+    """Demux and decode, nothing else."""
+    frames = chunks = 0
+    with av.open(str(path)) as source:
+        streams = [*source.streams.video[:1], *source.streams.audio[:1]]
+        for stream in streams:
+            stream.codec_context.thread_type = "AUTO"
+        for packet in source.demux(*streams):
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    frames += 1
+                else:
+                    chunks += 1
+    return frames, chunks
+
+
+def ours(path: Path) -> tuple[int, int]:
+    """The whole path into a sink, as ``--fast`` does it."""
+    sink = CountingSink()
+    asyncio.run(open_source(str(path), "clip", Options(fast=True))[0].run(sink))
+    return sink.frames, sink.chunks
+
+
+def wall_ratio(path: Path, repeats: int = 7) -> float:
+    """Median wall time of bare PyAV over ours, measured alternately."""
+    times: dict[object, list[float]] = {bare: [], ours: []}
+    for _ in range(repeats):
+        for function in (bare, ours):
+            start = time.perf_counter()
+            function(path)
+            times[function].append(time.perf_counter() - start)
+    return float(np.median(times[bare]) / np.median(times[ours]))
+
+
+def compare(operation: str, path: Path, target: float | None) -> Row:
+    timing: Timing = interleaved(lambda: ours(path), lambda: bare(path), repeats=7, least=0.0)
+    note = f"wall {wall_ratio(path):.2f}x"
+    return Row(operation, label("av"), timing, target, ours(path) == bare(path), note)
+
+
+def clips() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, width, height, bit_rate, target in CLIPS:
+            path = make_clip(Path(folder) / f"{height}.mp4", width, height, bit_rate)
+            yield compare(name, path, target)
+
+
+if __name__ == "__main__":
+    files = [Path(name) for name in sys.argv[1:]]
+    rows = (compare(path.name, path, None) for path in files) if files else collect(clips)
+    print(table(rows))
