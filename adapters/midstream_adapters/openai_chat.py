@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -82,13 +83,14 @@ class _Refused(Exception):
 class _Attempt:
     """One request and its answer: a turn, of which every event passes here."""
 
-    def __init__(self, started: TurnStarted, sink: Sink, clock: Clock) -> None:
+    def __init__(self, started: TurnStarted, sink: Sink, clock: Clock, hide: Callable[[str], str]) -> None:
         self.started = False
         self.answered = False
         self.ended = False
         self._event = started
         self._sink = sink
         self._clock = clock
+        self._hide = hide
 
     def start(self) -> None:
         """The request is being written, now."""
@@ -96,7 +98,9 @@ class _Attempt:
         self._sink.emit(replace(self._event, at=self._clock()))
 
     def emit(self, event: Event) -> None:
-        self.ended |= isinstance(event, TurnEnded)
+        if isinstance(event, TurnEnded):
+            self.ended = True
+            event = replace(event, error=self._hide(event.error) if event.error else None)
         self.answered |= isinstance(event, TextChunk)
         self._sink.emit(event)
 
@@ -128,15 +132,15 @@ class ChatAdapter:
             sink.emit(TextChunk(stream, clock(), self._prompt, "user"))
         self._asked += 1
         turn = f"{stream}:{self._asked}"
-        attempt = _Attempt(TurnStarted(stream, 0.0, turn, self._model, self._prompt), sink, clock)
+        attempt = _Attempt(TurnStarted(stream, 0.0, turn, self._model, self._prompt), sink, clock, self._hide)
         client: AsyncOpenAI = await asyncio.to_thread(self._client, openai, attempt)
         try:
             async with client:
                 await self._ask(openai, client, turn, attempt, sink)
             attempt.end()
         except (SourceError, Interrupted) as error:
-            reason = str(error).replace(self._key, MASK) if len(self._key) > 6 else str(error)
-            attempt.end(redact(reason))
+            reason = self._hide(str(error))
+            attempt.end(reason)
             if attempt.answered and isinstance(error, Interrupted):
                 self._broken += 1
                 if self._broken >= MAX_BROKEN:
@@ -145,6 +149,10 @@ class ChatAdapter:
                     ) from None
             error.args = (reason,)
             raise
+
+    def _hide(self, text: str) -> str:
+        """Take the key out of what the server says, whatever its form."""
+        return redact(text.replace(self._key, MASK) if len(self._key) > 6 else text)
 
     def _client(self, openai: Any, attempt: _Attempt) -> AsyncOpenAI:
         """Make the SDK's client, which tells when a request is written, and reads no refusal beyond its start."""
@@ -190,8 +198,10 @@ class ChatAdapter:
                 ) as response:
                     await self._answer(response, turn, attempt, sink)
                 return
-            except openai.APIConnectionError as error:
-                cause = error.__cause__
+            except (_Refused, openai.APIConnectionError) as error:
+                cause = (
+                    error if isinstance(error, _Refused) else error.__cause__
+                )  # SDK 2 wraps it, SDK 3 does not
                 if isinstance(cause, _Refused):
                     if self._usage and cause.status in (400, 422) and _NO_OPTIONS.search(cause.body):
                         self._usage = False

@@ -95,8 +95,8 @@ async def raw_http(handler: Handler) -> AsyncGenerator[str, None]:
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             await handler(Request(head[0], headers, body), writer)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client is gone, or the test is over
         finally:
             tasks.discard(task)
             writer.close()

@@ -136,7 +136,7 @@ def test_crlf_cut_in_two_is_one_newline() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["\x1b]", "\x9d", "\x1b[1;", "\x1b    ", "\x1b]a\x1b", "\r", "\x1bP" + "q" * 4000]
+    "unit", ["\x1b]", "\x9d", "\x1b[1;", "\x1b    ", "\x1b]a\x1b", "\r", "\x1bP" + "q" * 4000], ids=ascii
 )
 def test_a_large_hostile_text_is_done(unit: str) -> None:
     assert is_safe(clean(unit * (1_000_000 // len(unit))))

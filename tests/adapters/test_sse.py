@@ -160,7 +160,10 @@ async def test_a_chat_stream_over_a_real_server() -> None:
         sink = await watch(open_source(f"sse+{url}/chat", Options())[0], Options())
     chunks = [e for e in sink.events if isinstance(e, TextChunk)]
     assert [(c.text, c.reasoning, c.role) for c in chunks] == [
-        ("hmm", True, "assistant"), ("Grüße", False, "assistant"), (" ", False, "assistant"), ("👋🏽", False, "assistant"),
+        ("hmm", True, "assistant"),
+        ("Grüße", False, "assistant"),
+        (" ", False, "assistant"),
+        ("👋🏽", False, "assistant"),
     ]  # fmt: skip
     assert {c.turn for c in chunks} == {"c1"}
     (end,) = sink.of(TurnEnded)
@@ -353,6 +356,7 @@ def test_retry_after_may_be_a_date() -> None:
         (b"HTTP/1.1 302 Found\r\nlocation: http://[\r\n\r\n", "no web address"),
         (b"HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", "redirects"),
     ],
+    ids=["html", "untyped", "gzip", "ftp", "bad-location", "loop"],
 )
 async def test_what_is_no_event_stream_is_final(reply: bytes, said: str) -> None:
     async with raw_http(always(reply)) as url:
@@ -362,7 +366,9 @@ async def test_what_is_no_event_stream_is_final(reply: bytes, said: str) -> None
 
 
 @pytest.mark.parametrize(
-    "reply", [b"SSH-2.0-OpenSSH\r\n", b"", b"\x00" * 1000, b"HTTP/1.1 200 OK\r\n" + b"a: " + b"b" * 500_000]
+    "reply",
+    [b"SSH-2.0-OpenSSH\r\n", b"", b"\x00" * 1000, b"HTTP/1.1 200 OK\r\n" + b"a: " + b"b" * 500_000],
+    ids=["ssh", "nothing", "nul", "header"],
 )
 async def test_what_is_no_http_is_tried_again(reply: bytes) -> None:
     async with raw_http(always(reply)) as url:

@@ -181,6 +181,7 @@ def deflate(payload: bytes) -> bytes:
         ("", b"\x81\xff" + b"\xff" * 8, "the connection was lost"),  # masked, and of 2^64 - 1 bytes
         ("", b"", "the connection was lost"),
     ],
+    ids=["bomb", "utf8", "opcode", "endless", "nothing"],
 )
 async def test_hostile_frames(extensions: str, wire: bytes, said: str) -> None:
     async def handler(request: servers.Request, writer: asyncio.StreamWriter) -> None:
