@@ -35,9 +35,10 @@ _ESCAPE = r"\x1b[ -/]{0,16}+"
 
 _DIRTY = re.compile(f"[{_BAD}]")
 _REMOVE = re.compile(
-    rf"{_STRING}(?:[\x07\x18\x1a\x9c]|\x1b\\|(?=[\x1b\x80-\x9f]))|{_CSI}[@-~]|{_ESCAPE}[0-~]|[{_BAD}]"
+    rf"(?=[{_BAD}])"  # nothing else is looked at twice
+    rf"(?:{_STRING}(?:[\x07\x18\x1a\x9c]|\x1b\\|(?=[\x1b\x80-\x9f]))|{_CSI}[@-~]|{_ESCAPE}[0-~]|[{_BAD}])"
 )
-_OPEN = re.compile(rf"(?:{_STRING}\x1b?|{_CSI}|{_ESCAPE})\Z")
+_OPEN = re.compile(rf"(?=[\x1b\x80-\x9f])(?:{_STRING}\x1b?|{_CSI}|{_ESCAPE})\Z")
 _NEWLINE = re.compile("\r\n?|[\u2028\u2029]")
 
 
