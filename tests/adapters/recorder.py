@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import TypeVar
 
 from midstream_adapters.events import (
@@ -18,6 +19,13 @@ from midstream_adapters.events import (
 )
 
 E = TypeVar("E", bound=Event)
+
+
+async def until(condition: Callable[[], object], timeout: float = 20.0) -> None:
+    """Let others run until `condition` holds."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 class Recorder:
