@@ -16,27 +16,8 @@ from pathlib import Path
 
 from pty_run import PYTHON, run_in_pty
 
-WORDS = [
-    "the",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "the",
-    "lazy",
-    "dog",
-    "and",
-    "then",
-    "it",
-    "rests",
-    "for",
-    "a",
-    "while",
-    "in",
-    "the",
-    "shade",
-]
+TEXT = "the quick brown fox jumps over the lazy dog and then it rests"
+WORDS = TEXT.split()
 
 
 async def _produce(app, rate: float) -> None:
@@ -51,7 +32,7 @@ async def _produce(app, rate: float) -> None:
     while True:
         due = int((clock() - began) * rate)
         for n in range(sent, min(due, sent + 2000)):
-            text = f"{WORDS[n % 18]} {WORDS[n * 7 % 18]} {n}"
+            text = f"{WORDS[n % len(WORDS)]} {WORDS[n * 7 % len(WORDS)]} {n}"
             sink.emit(TextChunk("flood", clock(), text, "assistant", tokens=3, nbytes=len(text)))
         sent = max(sent, min(due, sent + 2000))
         app.sent = sent

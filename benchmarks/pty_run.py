@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -89,10 +90,8 @@ def run_in_pty(
             run.cpu = (_cpu_seconds(pid) - base[1]) / run.seconds
             run.written -= base[2]
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        except ProcessLookupError:
-            pass
         run.status = _reap(pid, master)
         os.close(master)
     return run
@@ -106,10 +105,8 @@ def _reap(pid: int, master: int) -> int:
         if done:
             return os.waitstatus_to_exitcode(status)
         if select.select([master], [], [], 0.05)[0]:
-            try:
+            with contextlib.suppress(OSError):
                 os.read(master, 65536)
-            except OSError:
-                pass
     os.kill(pid, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 

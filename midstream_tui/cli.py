@@ -150,7 +150,7 @@ def _dashboard(parsed: argparse.Namespace, sources: list[str], options: object) 
     from midstream_adapters.base import Options
 
     assert isinstance(options, Options)
-    if not sys.stdout.isatty():
+    if not sys.stderr.isatty():  # this is where Textual paints
         print(
             "midstream-tui: the dashboard needs a terminal; `midstream-tui probe` does not", file=sys.stderr
         )

@@ -10,6 +10,7 @@ import asyncio
 import random
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from midstream_adapters.base import Options
@@ -28,22 +29,22 @@ SHOTS: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
 }
 
 
-async def shoot(name: str, seconds: float, folder: Path) -> None:
-    """Run the dashboard on `sim:all` for `seconds`, press the keys of the shot, and save what is on the screen."""
+async def shoot(name: str, seconds: float, folder: Path) -> str:
+    """Run the dashboard on `sim:all` for `seconds`, press the keys of the shot, and return the screen as SVG."""
     size, keys = SHOTS[name]
-    app = MidStreamApp(
-        Hub(Options(rng=random.Random(7))), ["sim:all"], recent=RecentSources(folder / ".state")
-    )
+    app = MidStreamApp(Hub(Options(rng=random.Random(7))), ["sim:all"], recent=RecentSources(folder))
     async with app.run_test(size=size) as pilot:
         await asyncio.sleep(seconds)
         await pilot.press(*keys)
         await pilot.pause(0.3)
-        svg = app.export_screenshot(title="MidStream")
-    shutil.rmtree(folder / ".state", ignore_errors=True)
-    path = folder / f"{name}.svg"
+        return app.export_screenshot(title="MidStream")
+
+
+def save(svg: str, path: Path) -> None:
+    """Write the SVG, and the PNG beside it if that can be made."""
     path.write_text(svg, encoding="utf-8")
     if renderer := shutil.which("rsvg-convert"):
-        subprocess.run([renderer, "--zoom", "1", "-o", path.with_suffix(".png"), path], check=True)
+        subprocess.run([renderer, "-o", path.with_suffix(".png"), path], check=True)
 
 
 def main() -> None:
@@ -53,7 +54,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=HERE)
     args = parser.parse_args()
     for name in args.names or SHOTS:
-        asyncio.run(shoot(name, args.seconds, args.folder))
+        with tempfile.TemporaryDirectory() as folder:
+            svg = asyncio.run(shoot(name, args.seconds, Path(folder)))
+        save(svg, args.folder / f"{name}.svg")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""The command in a real terminal: nothing hostile gets through, and the terminal is always given back."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .terminal import Terminal, terminal
+
+HOSTILE = {
+    "osc 52 clipboard": "\x1b]52;c;ZXZpbA==\x07",
+    "osc 0 title": "\x1b]0;evil title\x1b\\",
+    "c1 csi clear": "\x9b2J",
+    "csi clear": "\x1b[2J\x1b[31mred",
+    "dcs": "\x1bPq#0;2;0;0;0\x1b\\",
+    "apc": "\x1b_Gevil\x1b\\",
+    "bell and backspace": "\x07\x08\x08",
+    "bidi": "\u202eoverride\u2066",
+    "8-bit osc": "\x9d8;;http://evil\x9c",
+}
+RESTORED = (b"\x1b[?1049l", b"\x1b[?25h")  # the alternate screen is left, the cursor shows
+
+
+def given_back(screen: Terminal) -> bool:
+    return all(screen.raw.rfind(code) > screen.raw.rfind(b"\x1b[?1049h") for code in RESTORED)
+
+
+def test_hostile_bytes_never_reach_the_terminal(tmp_path: Path) -> None:
+    lines = [f"BEGIN{n} {payload} END{n}" for n, payload in enumerate(HOSTILE.values())]
+    lines += ["[/bold] closes nothing", "[@click=app.quit]no link[/]", "LAST LINE"]
+    file = tmp_path / "hostile\x1b[41m.txt"
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    with terminal([str(file)], size=(120, 70)) as screen:
+        screen.see("LAST LINE")
+        screen.read(0.5)
+        raw = bytes(screen.raw)
+        for payload in (
+            b"]52;",
+            b"evil title",
+            b"\x1b[2J\x1b[31m",
+            b"\x1bPq",
+            b"\x1b_G",
+            b"\x08",
+            b";http://evil",
+        ):
+            assert payload not in raw, payload
+        text = raw.decode("utf-8")
+        assert not set(text) & {"\x9b", "\x9d", "\x9c", "\u202e", "\u2066"}
+        assert "\x07" not in re.sub(r"\x1b]22;\w*\x07", "", text)  # Textual's own pointer shapes
+        assert "\x1b[41m" not in text
+        for shown in ("BEGIN0", "END0", "[/bold] closes nothing", "[@click=app.quit]no link[/]"):
+            assert shown in screen.text
+        screen.press(b"q")
+        assert screen.ended() == 0
+
+
+@pytest.mark.parametrize("how", ["q", "ctrl+c", "SIGTERM", "SIGINT", "SIGHUP"])
+def test_the_terminal_is_always_given_back(how: str) -> None:
+    with terminal(["sim:text"]) as screen:
+        screen.see("sim:text")
+        if how.startswith("SIG"):
+            screen.kill(getattr(signal, how))
+        else:
+            screen.press(b"q" if how == "q" else b"\x03")
+        assert screen.ended() == 0
+        assert given_back(screen)
+
+
+def test_a_pipe_is_watched_while_keys_come_from_the_terminal() -> None:
+    read, write = os.pipe()
+    with terminal(["-"], stdin=read) as screen:
+        os.close(read)
+        os.write(write, b"a line through the pipe\n")
+        screen.see("a line through the pipe")
+        screen.press(b" ")
+        screen.see("PAUSED")
+        screen.press(b" ")
+        os.write(write, b'{"text": "a reward", "role": "assistant", "reward": 0.75}\n')
+        screen.see("a reward")
+        screen.see("0.750")
+        os.close(write)
+        screen.see("ended")
+        screen.press(b"q")
+        assert screen.ended() == 0
+        assert given_back(screen)
+
+
+def test_without_a_source_the_picker_opens() -> None:
+    with terminal([]) as screen:
+        screen.see("A source is one of")
+        screen.press(b"sim:text\r")
+        screen.see("sim:text")
+        screen.see("simulated")
+        screen.press(b"q")
+        assert screen.ended() == 0
+
+
+def test_a_duration_ends_the_demo_by_itself() -> None:
+    with terminal(["demo", "--mode", "text", "--duration", "2"]) as screen:
+        assert screen.ended(30) == 0
+        assert given_back(screen)
+
+
+def test_without_a_terminal_it_says_what_to_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "midstream_tui", "sim:text"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "probe" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
