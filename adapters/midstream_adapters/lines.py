@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 MAX_LINE = 1 << 20
 """Bytes of one line; a longer one comes in parts."""
+BATCH = 200
+"""Texts that are emitted before the sink is waited for and the event loop's other tasks run: about a millisecond."""
 
 
 class Line(NamedTuple):

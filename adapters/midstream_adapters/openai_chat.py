@@ -30,7 +30,7 @@ from .net import bad_certificate, detail, is_loopback, is_private, refused, shor
 from .payload import PayloadReader
 from .redact import MASK, redact
 from .sanitize import clean_line
-from .sse import MAX_EVENT, SSEDecoder, read_event
+from .sse import MAX_EVENT, SSEDecoder, pump
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -81,7 +81,7 @@ class _Refused(Exception):
 
 
 class _Attempt:
-    """One request and its answer: a turn, of which every event passes here."""
+    """One request and its answer: a sink that every event of the turn passes."""
 
     def __init__(self, started: TurnStarted, sink: Sink, clock: Clock, hide: Callable[[str], str]) -> None:
         self.started = False
@@ -103,6 +103,10 @@ class _Attempt:
             event = replace(event, error=self._hide(event.error) if event.error else None)
         self.answered |= isinstance(event, TextChunk)
         self._sink.emit(event)
+
+    async def drain(self) -> None:
+        """Wait as the sink behind does."""
+        await self._sink.drain()
 
     def end(self, error: str | None = None) -> None:
         """The answer is over, if nothing else has said so."""
@@ -136,7 +140,7 @@ class ChatAdapter:
         client: AsyncOpenAI = await asyncio.to_thread(self._client, openai, attempt)
         try:
             async with client:
-                await self._ask(openai, client, turn, attempt, sink)
+                await self._ask(openai, client, turn, attempt)
             attempt.end()
         except (SourceError, Interrupted) as error:
             reason = self._hide(str(error))
@@ -186,7 +190,7 @@ class ChatAdapter:
         )
         return client
 
-    async def _ask(self, openai: Any, client: AsyncOpenAI, turn: str, attempt: _Attempt, sink: Sink) -> None:
+    async def _ask(self, openai: Any, client: AsyncOpenAI, turn: str, attempt: _Attempt) -> None:
         messages: list[Any] = [{"role": "user", "content": self._prompt}]
         if self._options.system:
             messages.insert(0, {"role": "system", "content": self._options.system})
@@ -196,7 +200,7 @@ class ChatAdapter:
                 async with client.chat.completions.with_streaming_response.create(
                     model=self._model, messages=messages, stream=True, **extra
                 ) as response:
-                    await self._answer(response, turn, attempt, sink)
+                    await self._answer(response, turn, attempt)
                 return
             except (_Refused, openai.APIConnectionError) as error:
                 cause = (
@@ -214,9 +218,7 @@ class ChatAdapter:
             except openai.OpenAIError as error:
                 raise SourceError(f"the request cannot be made: {error}") from None
 
-    async def _answer(
-        self, response: AsyncAPIResponse[Any], turn: str, attempt: _Attempt, sink: Sink
-    ) -> None:
+    async def _answer(self, response: AsyncAPIResponse[Any], turn: str, attempt: _Attempt) -> None:
         """Read the body of a response with status 200; raise `Interrupted` unless the answer in it is complete."""
         stream, clock = self.info.stream, self._options.clock
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -227,7 +229,7 @@ class ChatAdapter:
             )
         if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
             raise SourceError("the server compresses the answer though it was asked not to")
-        sink.emit(StateChanged(stream, clock(), State.LIVE))
+        attempt.emit(StateChanged(stream, clock(), State.LIVE))
         reader = PayloadReader(stream, clock, turn)
         decoder = SSEDecoder()
         whole = b""  # of a server that does not stream
@@ -241,10 +243,7 @@ class ChatAdapter:
                             f"the server does not stream, and its answer is over {MAX_EVENT >> 10} KiB"
                         )
                     continue
-                for event in decoder.feed(chunk):
-                    for said in read_event(event, reader):
-                        attempt.emit(said)
-                await sink.drain()
+                await pump(decoder.feed(chunk), reader, attempt)
                 if reader.done:
                     break
         except Exception as error:

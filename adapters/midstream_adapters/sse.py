@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import BytesReceived, Dropped, Event, Kind, Provenance, State, StateChanged
-from .lines import LineSplitter
+from .lines import BATCH, LineSplitter
 from .net import bad_certificate, detail, is_loopback, refused, short_body
 from .payload import PayloadReader
 from .redact import redact
@@ -139,7 +139,7 @@ class SSEDecoder:
         return event
 
 
-def read_event(event: ServerEvent, reader: PayloadReader) -> list[Event]:
+def _said(event: ServerEvent, reader: PayloadReader) -> list[Event]:
     """What an event says, and the bytes that said nothing."""
     if event.data:
         return reader.read(event.data, event.nbytes)
@@ -148,6 +148,16 @@ def read_event(event: ServerEvent, reader: PayloadReader) -> list[Event]:
     if event.dropped:
         out.append(Dropped(reader.stream, at, Kind.TEXT, 1, "limit"))
     return out
+
+
+async def pump(events: list[ServerEvent], reader: PayloadReader, sink: Sink) -> None:
+    """Emit what `events` say, a batch at a time."""
+    for start in range(0, len(events), BATCH):
+        for event in events[start : start + BATCH]:
+            for said in _said(event, reader):
+                sink.emit(said)
+        await sink.drain()
+        await asyncio.sleep(0)
 
 
 class SSEAdapter:
@@ -174,10 +184,7 @@ class SSEAdapter:
             reason = "the server closed the stream"
             try:
                 async for chunk in response.aiter_raw():
-                    for event in decoder.feed(chunk):
-                        for said in read_event(event, reader):
-                            sink.emit(said)
-                    await sink.drain()
+                    await pump(decoder.feed(chunk), reader, sink)
             except httpx.HTTPError as error:
                 reason = f"the connection was lost: {error or type(error).__name__}"
             finally:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from importlib import import_module
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urlsplit
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import BytesReceived, Dropped, Kind, Provenance, State, StateChanged
+from .lines import BATCH
 from .net import bad_certificate, detail, is_loopback, refused
 from .payload import PayloadReader
 from .redact import redact
@@ -64,7 +66,7 @@ class WebSocketAdapter:
         reader = PayloadReader(stream, clock)
         try:
             sink.emit(StateChanged(stream, clock(), State.LIVE))
-            while True:
+            for n in count(1):
                 message = await connection.recv()
                 if isinstance(message, str):
                     nbytes = len(message) if message.isascii() else len(message.encode())
@@ -73,6 +75,8 @@ class WebSocketAdapter:
                 else:
                     sink.emit(BytesReceived(stream, clock(), Kind.TEXT, len(message)))
                 await sink.drain()
+                if n % BATCH == 0:  # what has been received already is given out without a pause
+                    await asyncio.sleep(0)
         except ConnectionClosed as closed:
             code, reason = _closing(closed)
             if code == 1009 and closed.rcvd is None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from midstream_adapters.base import Options, SourceError, supervise
 from midstream_adapters.events import Provenance, State, StreamOpened, TextChunk
-from midstream_adapters.lines import MAX_LINE, LineSplitter
+from midstream_adapters.lines import BATCH, MAX_LINE, LineSplitter
 from midstream_adapters.registry import open_source
 from tests.adapters.servers import ListSink, watch
 
@@ -207,6 +207,21 @@ async def test_a_slow_sink_makes_the_writer_wait() -> None:
         os.close(write)
         assert await asyncio.wait_for(task, 10) is State.ENDED
         assert sink.nbytes == sent
+
+
+async def test_others_run_while_a_large_file_is_read(tmp_path: Path) -> None:
+    class Wide(ListSink):
+        async def drain(self) -> None: ...
+
+    path = tmp_path / "a.txt"
+    path.write_text("x\n" * 20 * BATCH)
+    (adapter,) = open_source(str(path), Options())
+    task = asyncio.create_task(supervise(adapter, Wide(), Options()))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 20
 
 
 async def test_bad_inputs_are_told_early(tmp_path: Path) -> None:
