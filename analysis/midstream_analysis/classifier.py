@@ -1,65 +1,101 @@
 """What a series does: fixed point, periodic, quasi-periodic, chaotic or stochastic, told by what forecasts it.
 
 The order of the questions: does it settle or grow; does one period, or a sum of sinusoids, forecast the last quarter
-from the first three; does a nearest-neighbour predictor beat every linear one. The sign of an exponent decides nothing.
+from the first three; does a nearest-neighbour predictor beat every linear one, and the more so the more of the past it
+knows. The sign of an exponent decides nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from midstream_analysis import calibration
 from midstream_analysis.checks import FloatArray, as_series, positive
-from midstream_analysis.periodicity import best_fold, find_tones, one_base, repetition_lag
+from midstream_analysis.periodicity import Fold, Tones, best_fold, find_tones, one_base, repetition_lag
 from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
-from midstream_analysis.stability import drifting_rhythm, settling_ratio, trend_share, trendless
+from midstream_analysis.stability import detrended, drifting_rhythm, settling_ratio, trending, trendless
 
-SHORTEST = 64
+SHORTEST = 64  # samples: under these every method known errs too often to be shown
 LONGEST = 4096
+_SURE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A label with the test that gave it (`kind`) and how far from that test's threshold it lies (`margin` >= 0)."""
+
+    label: Attractor
+    kind: str
+    margin: float
+    reason: str
+    stable: bool | None = None
+    period: float | None = None
 
 
 def classify(x: Any, dt: float = 1.0) -> Classification:
-    """Classify the dynamics of `x` (n real samples, `dt` units of time apart).
+    """Classify the dynamics of `x` (n real samples, `dt` units of time apart); `period` is in units of time.
 
-    Fewer than 64 samples give UNKNOWN; of more than 4096 the last 4096 are looked at.
+    Fewer than 64 samples give UNKNOWN. Of more than 4096 the last 4096 are looked at, and `n` says so. The verdict
+    does not depend on scale, offset or sign. Chaos is reported with its largest Lyapunov exponent, where one fits.
 
     Raises:
         ValueError: `x` is not a finite one-dimensional series of real numbers, or `dt` is not above zero.
     """
     series = as_series(x)
     dt = positive(dt, "dt")
-    n = series.size
-    if n < SHORTEST:
-        return Classification(
-            Attractor.UNKNOWN,
-            0.0,
-            None,
-            False,
-            None,
-            None,
-            n,
-            dt,
-            f"{n} samples: at least {SHORTEST} are needed",
-        )
+    if series.size < SHORTEST:
+        reason = f"insufficient data: {series.size} samples, at least {SHORTEST} are needed"
+        return Classification(Attractor.UNKNOWN, 0.0, None, False, None, None, series.size, dt, reason)
     series = series[-LONGEST:]
-    y = _standard(series)
-    if y is None:
-        return Classification(
-            Attractor.FIXED_POINT, 0.99, True, False, None, None, n, dt, "the value does not change"
+    n = series.size
+    verdict = judge(series)
+    confidence = calibration.confidence(verdict.kind, verdict.margin, n)
+    chaotic = verdict.label is Attractor.CHAOTIC
+    reason = verdict.reason if n >= _SURE else f"{verdict.reason} ({n} samples: provisional)"
+    period = verdict.period * dt if verdict.period else None
+    fit = _exponent(series, dt) if chaotic else None
+    return Classification(verdict.label, confidence, verdict.stable, chaotic, period, fit, n, dt, reason)
+
+
+def judge(series: FloatArray) -> Verdict:
+    """The verdict before calibration, of at least 64 finite samples."""
+    x = standardised(series)
+    if x is None:
+        return Verdict(Attractor.FIXED_POINT, "constant", 1.0, "the value does not change", True)
+    settled, grown = settling_ratio(x), settling_ratio(x[::-1])
+    if settled < 0.15:
+        reason = f"settles: the spread falls to {settled:.1%} of the start's"
+        return Verdict(
+            Attractor.FIXED_POINT, "settles", float(np.log(0.15 / max(settled, 1e-4))), reason, True
         )
-    label, confidence, stable, period, reason = _judge(y)
-    if n < 256:
-        reason += f" ({n} samples: a provisional verdict)"
-    fit = _exponent(series, dt) if label is Attractor.CHAOTIC else None
-    chaotic = label is Attractor.CHAOTIC
-    return Classification(
-        label, confidence, stable, chaotic, period * dt if period else None, fit, n, dt, reason
-    )
+    if grown < 0.15 or trending(x):
+        return Verdict(
+            Attractor.UNKNOWN, "grows", 1.0, "grows or drifts throughout: no attractor to tell", False
+        )
+    x, drifts = detrended(x)
+    lag, difference = repetition_lag(x)
+    if lag and difference < 1e-6:
+        return Verdict(
+            Attractor.PERIODIC, "repeats", 1.0, f"repeats every {lag} samples", not drifts, float(lag)
+        )
+    forecasts = compare_forecasts(x)
+    stable = False if drifts else trendless(x, forecasts.correlation_time)
+    verdict = _rhythm(x, forecasts, lag)
+    if verdict is None:
+        verdict = _gain(x, forecasts)
+        if verdict.label is not Attractor.UNKNOWN and drifting_rhythm(x):
+            reason = "its rhythm speeds up or slows down throughout"
+            verdict = Verdict(Attractor.UNKNOWN, "chirps", 1.0, reason)
+    if stable is None and verdict.label not in (Attractor.STOCHASTIC, Attractor.UNKNOWN):
+        stable = True  # on an attractor, and too few cycles to see it leave
+    return replace(verdict, stable=stable)
 
 
-def _standard(x: FloatArray) -> FloatArray | None:
+def standardised(x: FloatArray) -> FloatArray | None:
     """Zero mean and unit variance, safe for huge and tiny values; None when the spread is within rounding."""
     largest = float(np.abs(x).max())
     if largest == 0.0:
@@ -69,156 +105,95 @@ def _standard(x: FloatArray) -> FloatArray | None:
     if float(np.ptp(y)) < 64 * np.finfo(float).eps:
         return None
     y /= np.abs(y).max()
-    return np.ascontiguousarray(y / y.std())
+    return np.ascontiguousarray((y - y.mean()) / y.std())
 
 
 def _exponent(x: FloatArray, dt: float) -> LyapunovFit | None:
     """The largest exponent, for the report only: it never decides the label."""
-    try:
-        from midstream_analysis.exponents import lyapunov
-    except ImportError:
-        return None
+    from midstream_analysis.exponents import lyapunov
+
     fit: LyapunovFit | None = lyapunov(x, dt)
     return fit
 
 
-_Verdict = tuple[Attractor, float, bool | None, float | None, str]
-
-
-def _judge(x: FloatArray) -> _Verdict:
-    settled, growth = settling_ratio(x), settling_ratio(x[::-1])
-    if settled < 0.15:
-        return (
-            Attractor.FIXED_POINT,
-            0.9,
-            True,
-            None,
-            f"settles: the spread falls to {settled:.1%} of the start's",
-        )
-    line, same_sign = trend_share(x)
-    if growth < 0.15 or (line > 0.8 and _is_trend(x, same_sign)) or same_sign == 1.0:
-        return Attractor.UNKNOWN, 0.8, False, None, "grows or drifts throughout: no attractor to speak of"
-    lag, difference, _ = repetition_lag(x)
-    if lag and difference < 1e-6:
-        return Attractor.PERIODIC, 0.95, True, float(lag), f"repeats every {lag} samples"
-    forecasts = compare_forecasts(x)
-    stable = trendless(x, forecasts.correlation_time)
-    rhythm = _rhythm(x, forecasts, lag)
-    if rhythm is not None:
-        return rhythm
-    verdict = _gain(x, forecasts, stable)
-    if verdict[0] is not Attractor.UNKNOWN and drifting_rhythm(x):
-        return _verdict(
-            Attractor.UNKNOWN,
-            0.0,
-            x.size,
-            stable,
-            None,
-            "the rhythm itself speeds up or slows down throughout",
-        )
-    return verdict
-
-
-def _is_trend(x: FloatArray, same_sign: float) -> bool:
-    t = np.linspace(-1.0, 1.0, x.size)
-    rest = x - t * float(t @ x) / float(t @ t)
-    return same_sign > 0.9 or float(np.diff(rest).std()) > 0.5 * float(rest.std())
-
-
-def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> _Verdict | None:
+def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> Verdict | None:
     """Periodic or quasi-periodic when the last quarter is forecast about as well as the best one-step predictor does:
     only a rhythm is as predictable far ahead as near."""
     train = x.size - x.size // 4
     tones = find_tones(x, train)
     seeds = [float(lag)] if lag else []
     if tones.omega.size:
-        strongest = 2 * np.pi / tones.omega[np.argmax(tones.amplitude)]
-        seeds += [float(strongest) * k for k in (1, 2, 3, 4)]
+        strongest = float(2 * np.pi / tones.omega[np.argmax(tones.amplitude)])
+        seeds += [strongest * k for k in (1, 2, 3, 4)]
     fold = best_fold(x, train, seeds)
-    near = forecasts.nonlinear[0]
-    rival = float(min(near, forecasts.linear[0]))
-    flat = float(forecasts.nonlinear[-1]) < 2.0 * near
-    limit = max((1.35 if flat else 0.6) * rival, 5e-4)
-    plain = min(1.0, float(x[train:].var()))
-    if (
-        fold.trimmed < min(limit, 0.6 * plain)
-        and fold.error < 0.6 * plain
-        and fold.dispersion < 0.6
-        and fold.trimmed < 1.5 * tones.forecast_error + 1e-3
-    ):
-        margin = float(np.log(min(limit, 0.6 * plain) / max(fold.trimmed, 1e-12)))
+    rival = float(min(forecasts.nonlinear[0], forecasts.linear[0]))
+    limit = _fold_limit(x, train, forecasts, fold, rival)
+    if fold.trimmed < min(limit, 1.5 * tones.forecast_error + 1e-3):
         reason = f"one period forecasts it: error {fold.error:.2g} of the variance"
-        return _verdict(Attractor.PERIODIC, margin, x.size, True, fold.period, reason)
-    bound = min(limit, 0.6 * plain)
-    if tones.omega.size and tones.forecast_error < bound:
-        margin = float(np.log(bound / max(tones.forecast_error, 1e-12)))
-        base, tied = one_base(x, train, tones)
-        if tied < 1.3 * tones.forecast_error + 1e-6:
-            return _verdict(
-                Attractor.PERIODIC,
-                margin,
-                x.size,
-                True,
-                base,
-                f"harmonics of one frequency, {base:.4g} samples a period",
-            )
-        return _verdict(
-            Attractor.QUASI_PERIODIC,
-            margin,
-            x.size,
-            True,
-            None,
-            f"{tones.omega.size} incommensurate tones forecast it",
-        )
+        return Verdict(Attractor.PERIODIC, "folds", _margin(limit, fold.trimmed), reason, period=fold.period)
+    limit = min(max(1.5 * rival, 5e-4), 0.6 * min(1.0, float(x[train:].var())))
+    if tones.omega.size and tones.forecast_error < limit:
+        return _tonal(x, train, tones, _margin(limit, tones.forecast_error))
+    far = float(forecasts.linear[-1])
+    linear = float(forecasts.gain.max()) < 0.3
+    if (
+        linear and far < 0.03 and far < 2.05 * rival + 1e-6
+    ):  # a linear model knows it as well far ahead as one step ahead
+        if fold.period < train / 5 and (fold.trimmed < 0.004 or fold.dispersion < 2.0 * rival):
+            reason = "forecast as well far ahead as near, at one period"
+            return Verdict(Attractor.PERIODIC, "far", _margin(0.03, far), reason, period=fold.period)
+        reason = "forecast as well far ahead as near, at no single period"
+        return Verdict(Attractor.QUASI_PERIODIC, "far", _margin(0.03, far), reason)
     return None
 
 
-def _verdict(
-    label: Attractor, margin: float, n: int, stable: bool | None, period: float | None, reason: str
-) -> _Verdict:
-    return label, 0.9, stable, period, reason
+def _fold_limit(x: FloatArray, train: int, forecasts: Forecasts, fold: Fold, rival: float) -> float:
+    """The largest trimmed error at which folding proves a period; 0 when it does not explain the variance."""
+    explained = 0.6 * min(1.0, float(x[train:].var()))
+    if fold.error > explained or fold.dispersion > 0.6:
+        return 0.0
+    flat = float(forecasts.nonlinear[-1]) < 2.0 * float(forecasts.nonlinear[0])
+    few = fold.period > train / (4 if flat else 8) or (not flat and fold.trimmed > 0.02)
+    # spikes carry the variance of some series: what is left without them has to be explained too
+    body = np.sort((x[train:] - np.median(x[train:])) ** 2)[: int(0.94 * (x.size - train))]
+    return min(max((0.3 if few else 1.5) * rival, 5e-4), explained, 0.77 * float(body.mean()))
 
 
-_BAR = 0.07
+def _tonal(x: FloatArray, train: int, tones: Tones, margin: float) -> Verdict:
+    base, tied = one_base(x, train, tones)
+    if tied < 1.3 * tones.forecast_error + 1e-6:
+        reason = f"harmonics of one frequency, {base:.4g} samples a period"
+        return Verdict(Attractor.PERIODIC, "harmonics", margin, reason, period=base)
+    reason = f"{tones.omega.size} tones without a common base forecast it"
+    return Verdict(Attractor.QUASI_PERIODIC, "tones", margin, reason)
 
 
-def _gain(x: FloatArray, forecasts: Forecasts, stable: bool | None) -> _Verdict:
-    n = x.size
-    te = forecasts.correlation_time
+def _margin(limit: float, error: float) -> float:
+    return float(np.log(limit / max(error, 1e-6 * limit)))
+
+
+def _gain(x: FloatArray, forecasts: Forecasts) -> Verdict:
+    """Chaotic when neighbours beat every linear model and gain from finer knowledge of the past, else stochastic."""
     gain = float(forecasts.gain.max())
-    if gain > _BAR:
-        c, l = determinism(x, forecasts)
-        growth = 0.5 * np.log(forecasts.nonlinear[1] / (forecasts.nonlinear[0] + 1e-20) + 1e-9)
-        z = (
-            W[0]
-            + W[1] * np.clip(gain, -0.2, 2)
-            + W[2] * np.clip(c, -0.1, 0.4)
-            + W[3] * np.clip(l, -0.1, 0.4)
-            + W[4] * np.clip(growth, 0, 1)
-        )
-        if z > 0:
+    if gain > calibration.GAIN_BAR:
+        score = float(calibration.GAIN_WEIGHTS @ evidence(x, forecasts))
+        if score > 0:
             reason = f"neighbours forecast {np.exp(gain):.1f} times better than any linear model"
-            return _verdict(Attractor.CHAOTIC, z, n, stable if stable is not None else True, None, reason)
-        return _verdict(
-            Attractor.STOCHASTIC,
-            -z,
-            n,
-            stable,
-            None,
-            "the nonlinear gain does not grow with knowledge of the past",
-        )
-    if forecasts.roughness < 0.4 and n / max(te, 1) < 40:
-        return _verdict(
-            Attractor.UNKNOWN,
-            0.0,
-            n,
-            stable,
-            None,
-            f"smooth and only {n / max(te, 1):.0f} correlation times long",
-        )
-    return _verdict(
-        Attractor.STOCHASTIC, _BAR - gain, n, stable, None, "no model forecasts it better than a linear one"
-    )
+            return Verdict(Attractor.CHAOTIC, "gain", score, reason)
+        reason = "nonlinear, but finer knowledge of its past does not forecast it better: driven by noise"
+        return Verdict(Attractor.STOCHASTIC, "driven", -score, reason)
+    cycles = x.size / max(forecasts.correlation_time, 1)
+    if forecasts.roughness < 0.4 and cycles < 40:
+        reason = f"insufficient data: smooth and only {cycles:.0f} correlation times long"
+        return Verdict(Attractor.UNKNOWN, "short", 1.0, reason)
+    reason = "nothing forecasts it better than a linear model does"
+    return Verdict(Attractor.STOCHASTIC, "linear", calibration.GAIN_BAR - gain, reason)
 
 
-W = (-3.06, 2.65, 10.9, 7.98, 2.37)
+def evidence(x: FloatArray, forecasts: Forecasts) -> FloatArray:
+    """Five features: 1, gain, convergence, locality, and the growth of the error from one step to two."""
+    convergence, locality = determinism(x, forecasts)
+    first, second = forecasts.nonlinear[:2] + 1e-20
+    growth = 0.5 * float(np.log(second / first))
+    low, high = calibration.FEATURE_LOW, calibration.FEATURE_HIGH
+    return np.clip(np.array([1.0, float(forecasts.gain.max()), convergence, locality, growth]), low, high)

@@ -25,20 +25,20 @@ class Tones:
     forecast_error: float
 
 
-def repetition_lag(x: FloatArray) -> tuple[int, float, FloatArray]:
-    """The lag up to n/3, past the first decorrelation, where `x` repeats best: (lag or 0, difference, all lags).
+def repetition_lag(x: FloatArray) -> tuple[int, float]:
+    """The lag up to n/3, past the first decorrelation, where `x` repeats best: (lag or 0, difference).
 
     The difference is 0 for an exact repeat and about 1 for unrelated values.
     """
     d = kernels.lag_difference_kernel(x, x.size // 3)
     apart = np.flatnonzero(d[1:] > 0.3)
     if apart.size == 0:
-        return 0, 1.0, d
+        return 0, 1.0
     start = int(apart[0]) + 1
     best = float(d[start:].min())
     # the first lag that is about as good as the best: a period, not one of its multiples
     lag = start + int(np.flatnonzero(d[start:] <= best * 1.5 + 1e-9)[0])
-    return lag, float(d[lag]), d
+    return lag, float(d[lag])
 
 
 def find_tones(x: FloatArray, train: int) -> Tones:
@@ -128,7 +128,7 @@ def one_base(x: FloatArray, train: int, tones: Tones) -> tuple[float, float]:
     t = np.arange(train, x.size) - 0.5 * (train - 1)
     for parts in range(1, 7):
         base = float(lead / parts)
-        if base * train < 2.5:
+        if base * train < 4.0:
             break
         k = np.round(f / base)
         direct = (k >= 1) & (np.abs(f - k * base) < 0.5 / train)

@@ -23,7 +23,7 @@ _MANY = np.array([3, 9])
 class Forecasts:
     """Best mean squared errors at each horizon (samples) of the linear and the nonlinear predictor, for unit variance.
 
-    `gain` is ln(E_linear / E_nonlinear) of root mean squares; `roughness` the one-step error over the spread of the
+    The last horizon is far, four correlation times and more, and has no gain. `gain` is ln(E_linear / E_nonlinear) of root mean squares; `roughness` the one-step error over the spread of the
     increments; `correlation_time` the first lag with autocorrelation under 1/e; `delay` and
     `dimension` the embedding that forecasts best one and two steps ahead.
     """
@@ -53,6 +53,9 @@ def compare_forecasts(x: FloatArray) -> Forecasts:
     te = decorrelation(x)
     horizons = np.array(sorted({1, 2, max(1, te // 2), te, 2 * te}))
     horizons = horizons[(horizons <= n // 12) | (horizons <= 2)]
+    horizons = np.append(
+        horizons, max(int(horizons[-1]) + 1, min(n // 8, 4 * te + 4))
+    )  # far: not for the gain
     delays = [1] if te <= 2 else [1, min(max(2, te // 2), n // 24)]
     first = max(_ORDER - 1, (_DIMENSIONS - 1) * max(delays))
     queries = _spread(first, n - 1 - int(horizons.max()), _QUERIES)
@@ -67,7 +70,7 @@ def compare_forecasts(x: FloatArray) -> Forecasts:
     nonlinear = errors.min(axis=(0, 1, 2))
     near = (errors[..., :2] / (nonlinear[:2] + 1e-20)).sum(axis=-1).min(axis=1)
     best = np.unravel_index(int(np.argmin(near)), near.shape)
-    gain = 0.5 * np.log((linear + 1e-20) / (nonlinear + 1e-20))
+    gain = 0.5 * np.log((linear[:-1] + 1e-20) / (nonlinear[:-1] + 1e-20))
     steps = float(np.diff(x).std())
     roughness = float(np.sqrt(min(linear[0], nonlinear[0]))) / max(steps, 1e-300)
     lags = tuple(int(h) for h in horizons)

@@ -24,7 +24,11 @@ def settling_ratio(x: FloatArray) -> float:
     if e[0] <= 0.0:
         return 1.0
     floor = float(np.median(e[-3:]))
-    falls = bool((e[1:] <= 1.25 * e[:-1] + 0.5 * floor + 0.02 * e[0]).all())
+    falls = (
+        e[1] < 0.85 * e[0]
+        and e[2] <= 0.85 * e[1] + floor
+        and bool((e[1:] <= 1.25 * e[:-1] + 0.5 * floor + 0.02 * e[0]).all())
+    )
     head = x[: x.size // 4] - x[-x.size // 8 :].mean()
     steps = np.diff(head)
     smooth = float(steps @ steps) / max(2.0 * float(head @ head), 1e-300)
@@ -47,16 +51,34 @@ def drifting_rhythm(x: FloatArray) -> bool:
     return bool(abs(f[-1] - f[0]) > 0.5 and (steps > 0).all() | (steps < 0).all())
 
 
-def trend_share(x: FloatArray) -> tuple[float, float]:
-    """(share of variance on a straight line, same-sign share of the increments)."""
+def _line(x: FloatArray) -> tuple[FloatArray, float]:
+    """What is left of `x` without its straight line, and the line's share of the variance."""
     t = np.linspace(-1.0, 1.0, x.size)
     y = x - x.mean()
-    slope = float(t @ y) / float(t @ t)
-    rest = y - slope * t
-    total = float(y @ y)
+    rest = y - (float(t @ y) / float(t @ t)) * t
+    return rest, 1.0 - float(rest @ rest) / max(float(y @ y), 1e-300)
+
+
+def trending(x: FloatArray) -> bool:
+    """A straight line carries most of `x`, or `x` never turns: a ramp, not a random walk (whose rest wanders too)."""
     steps = np.diff(x)
-    up = float(np.maximum((steps > 0).mean(), (steps < 0).mean()))
-    return (1.0 - float(rest @ rest) / total if total > 0 else 0.0), up
+    one_way = max(float((steps >= 0).mean()), float((steps <= 0).mean()))
+    rest, share = _line(x)
+    wanders = float(np.diff(rest).std()) < 0.5 * float(rest.std())
+    return one_way == 1.0 or (share > 0.8 and (one_way > 0.9 or not wanders))
+
+
+def detrended(x: FloatArray) -> tuple[FloatArray, bool]:
+    """`x` without a line that is clearly there (t > 5 on differences' scale and a tenth of the variance), and whether."""
+    rest, share = _line(x)
+    if share < 0.1:
+        return x, False
+    from midstream_analysis.prediction import decorrelation
+
+    effective = x.size / (2.0 * max(decorrelation(rest), 1))
+    if effective < 8 or trend_t(x, effective) < 5.0:
+        return x, False
+    return rest / rest.std(), True
 
 
 def trend_t(y: FloatArray, effective: float) -> float:
