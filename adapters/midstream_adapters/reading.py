@@ -41,9 +41,12 @@ class DecodeThread:
         """Stop a read that is under way, close the reader in its thread, and end the thread."""
         if self.reader is not None:
             self.reader.stop()
-            closing = self.call(self.reader.close)
-        else:
-            closing = self.call(lambda: None)
+
+        def end() -> None:
+            if self.reader is not None:  # looked up here: it may just be opening
+                self.reader.close()
+
+        closing = self.call(end)
         self._executor.shutdown(wait=False)
         await asyncio.shield(closing)  # a second cancellation stops the waiting, not the closing
 

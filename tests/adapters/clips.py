@@ -52,7 +52,8 @@ def make_clip(
     with av.open(str(path), "w", format=file_format, options=container_options or {}) as output:
         pictures = sounds = None
         if video is not None:
-            pictures = output.add_stream(video, rate=rate, options=video_options or {})
+            options = {"preset": "ultrafast", "threads": "1"} if video == "libx264" else {}
+            pictures = output.add_stream(video, rate=rate, options={**options, **(video_options or {})})
             pictures.width, pictures.height = size
             pictures.pix_fmt = pixel_format
             pictures.codec_context.time_base = 1 / rate

@@ -117,13 +117,21 @@ async def test_cancelling_frees_the_thread_at_once(film: Path) -> None:
         await until(lambda: not decode_threads())
 
 
-async def test_cancelled_while_opening(film: Path) -> None:
+def held_open(path: Path) -> bool:
+    """Whether this process has `path` open (Linux; elsewhere nobody can tell)."""
+    links = Path("/proc/self/fd")
+    return links.is_dir() and any(os.path.realpath(link) == str(path) for link in links.iterdir())
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.001, 0.003, 0.01])
+async def test_cancelled_while_opening(wait: float, film: Path) -> None:
     task = asyncio.create_task(opened(film, Options()).run(Recorder()))
-    await asyncio.sleep(0)
+    await asyncio.sleep(wait)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: not decode_threads())
+    assert not held_open(film)
 
 
 async def test_several_files_at_once(film: Path) -> None:
