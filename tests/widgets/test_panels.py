@@ -117,7 +117,7 @@ async def test_a_new_size_lays_the_rows_out_anew() -> None:
         assert app.lines[0] == "Messages Processed: 151"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from(PANELS), st.integers(1, 160), st.integers(1, 30))
 def _every_strip_is_as_wide_as_its_panel(panels: Any, data: Any, each: Any, width: int, height: int) -> None:
     kind, example = each
@@ -305,6 +305,21 @@ async def test_a_click_selects_a_row() -> None:
         await pilot.click(StreamMetrics, offset=(10, 4))
         await pilot.pause()
         assert app.said == [("sim", False)]
+
+
+async def test_text_is_selected_with_the_mouse_and_copied_as_shown() -> None:
+    panel = StreamMetrics(METRICS)
+    app = Alone(panel, 60, 9)
+    async with app.run_test() as pilot:
+        await pilot.hover(StreamMetrics, offset=(4, 1))
+        await pilot.mouse_down(StreamMetrics, offset=(4, 1))
+        await pilot.hover(StreamMetrics, offset=(17, 2))
+        await pilot.mouse_up(StreamMetrics, offset=(17, 2))
+        await pilot.pause()
+        assert app.screen.get_selected_text() == (
+            "chat-1 (text): 412 chunks, 18.4 KB, 812 B/s\n▸ audio-stream-1"
+        )
+        assert all("chat-1" not in line or "412" in line for line in app.lines)
 
 
 # Recent Messages

@@ -177,6 +177,16 @@ def test_a_long_sequence_is_cut_before_its_figures() -> None:
     assert "greeting → question → answ… ×4 (80%)" in texts(pattern_rows(PATTERNS, 36, 20), 36)
 
 
+def test_on_few_lines_moves_share_lines_so_that_sequences_show() -> None:
+    said = texts(pattern_rows(PATTERNS, 36, 6), 36)
+    assert said[1:4] == [
+        "• greeting (95%)  • question (87%)",
+        "• acknowledgment (92%)",
+        "• follow-up (78%)  • closing (88%)",
+    ]
+    assert said[4].startswith("greeting → question")
+
+
 def test_no_patterns_yet() -> None:
     assert texts(pattern_rows(PatternView(utterances=12), 40, 5)) == ["12 messages read, no patterns yet"]
 

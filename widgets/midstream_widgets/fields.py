@@ -34,7 +34,7 @@ UNKNOWN = (formats.DASH, INSUFFICIENT)
 
 
 def labelled(field: Field, width: int, label_width: int = 0) -> Row:
-    """ "Label: value note", the label right-aligned in ``label_width`` cells so that colons stand in a column.
+    """A row "Label: value note", the label right-aligned in ``label_width`` cells so that colons stand in a column.
 
     A label that pushes its figure out of ``width`` gives way to a short one.
     """
@@ -73,7 +73,7 @@ def sections(groups: Iterable[Sequence[Row]], height: int) -> list[Row]:
 
 def warming_row(share: float, width: int) -> Row:
     """The share of the kernels' warm-up that is done: "warming up 40 % ███▊░░░░"."""
-    text = f"warming up {round(100 * min(max(share, 0.0), 1.0))} % "
+    text = f"warming up {round(100 * min(1.0, max(0.0, share)))} % "
     cells = min(width - len(text), 24)
     drawn: tuple[Span, ...] = ((glyphs.bar(share, cells), "title"),) if cells > 2 else ()
     return Row(((text, "warning"), *drawn))

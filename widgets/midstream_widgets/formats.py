@@ -93,7 +93,7 @@ def short_duration(value: Number) -> str:
 
 def percent(value: Number) -> str:
     """A share as whole per cent; 100% and 0% are said only of exactly all and nothing: "95%", ">99%"."""
-    if value is None or not isfinite(value):
+    if value is None or not isfinite(100.0 * value):
         return DASH
     whole = round(100.0 * value)
     if whole == 100 and value < 1.0:

@@ -86,7 +86,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 def bar(share: float, width: int) -> str:
     """``share`` (0..1) of ``width`` cells, in eighths of a cell, the rest filled with "░"."""
-    eighths = round(min(max(share, 0.0), 1.0) * 8 * max(width, 0))
+    eighths = round(min(1.0, max(0.0, share)) * 8 * max(width, 0))  # in this order NaN is 0
     full, part = divmod(eighths, 8)
     text = "█" * full + (_EIGHTHS[part] if part else "")
     return text + "░" * (width - len(text))

@@ -104,7 +104,13 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         id: str | None = None,  # noqa: A002  (Textual's own name)
         classes: str | None = None,
     ) -> None:
+        self._painted: list[Strip] = []
+        self._painted_crop: Region | None = (
+            None  # what `_painted` covers; None when all of it is to be made anew
+        )
+        self._stale: set[int] = set()  # lines of it, borders counted, that are not true any more
         super().__init__(name=name, id=id, classes=classes)
+        self.set_reactive(Widget.auto_links, False)  # a stream's text never holds a link
         self.border_title = Content(self.TITLE)
         self._all: list[Row] = []
         self._shown: list[Row] = []
@@ -191,7 +197,26 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             strip = self._mark(strip, *span)
-        return strip.apply_offsets(0, y)
+        # Offsets are what a mouse needs to select text; they are half of a line's cost, so without mouse without them.
+        return strip.apply_offsets(0, y) if self.mouse_hover or selection is not None else strip
+
+    def _set_dirty(self, *regions: Region) -> None:
+        super()._set_dirty(*regions)
+        top = self.content_offset.y if regions else 0
+        self._stale.update(y + top for region in regions for y in region.line_range)
+        if not regions:
+            self._painted_crop = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual asks every visible widget for all its lines whenever one of them changed: keep what is still true."""
+        if crop != self._painted_crop:
+            self._painted, self._painted_crop = super().render_lines(crop), crop
+        elif stale := [y for y in self._stale if crop.y <= y < crop.bottom]:
+            first, last = min(stale), max(stale) + 1
+            fresh = super().render_lines(Region(crop.x, first, crop.width, last - first))
+            self._painted[first - crop.y : last - crop.y] = fresh
+        self._stale.clear()
+        return self._painted
 
     def _strip(self, row: Row, width: int) -> Strip:
         row = fit(row, width)
@@ -217,6 +242,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         self._styles.clear()
 
     # Selecting text with the mouse
+
+    def watch_mouse_hover(self) -> None:
+        self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         text = "\n".join("".join(text for text, _ in fit(row, self.size.width).spans) for row in self._shown)

@@ -149,6 +149,17 @@ def grid(cells: Sequence[Row], width: int, height: int, gap: int = 2) -> list[Ro
     return [join(cells[line::lines], pitch) for line in range(lines)]
 
 
+def flow(cells: Iterable[Row], width: int, gap: int = 2) -> list[Row]:
+    """``cells`` one after the other, a new line where the next finds no room."""
+    lines: list[Row] = []
+    for cell in cells:
+        if lines and width_of(lines[-1]) + gap + width_of(cell) <= width:
+            lines[-1] = Row((*lines[-1].spans, (" " * gap, ""), *cell.spans))
+        else:
+            lines.append(cell)
+    return lines
+
+
 def join(cells: Iterable[Row], pitch: int) -> Row:
     """``cells`` side by side, each ``pitch`` cells wide."""
     spans: list[Span] = []

@@ -9,20 +9,20 @@ from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.fields import PAIR_WIDTH, Field, beside, failed_row, sections, warming_row
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, cut, grid, justify
+from midstream_widgets.lines import Row, cut, flow, grid, justify
 from midstream_widgets.views import PatternView
 
 
-def _move(hit: PatternHit) -> Row:
-    """ "• greeting (95%)", and how often when more than once."""
-    times = ((f" ×{hit.count:,}", "muted"),) if hit.count > 1 else ()
+def _move(hit: PatternHit, counted: bool = True) -> Row:
+    """A move as "• greeting (95%)", and how often when more than once."""
+    times = ((f" ×{hit.count:,}", "muted"),) if counted and hit.count > 1 else ()
     return Row(
         ((f"{glyphs.BULLET} {hit.label}", "pattern"), (f" ({f.percent(hit.confidence)})", "value"), *times)
     )
 
 
 def _sequence(hit: PatternHit, width: int) -> Row:
-    """ "greeting → question → answer ×4 (80%)": the moves are cut, never the figures."""
+    """A sequence as "greeting → question → answer ×4 (80%)": the moves are cut, never the figures."""
     figures = f" ×{hit.count:,} ({f.percent(hit.confidence)})"
     return Row(((cut(hit.label, max(1, width - len(figures))), "pattern"), (figures, "value")))
 
@@ -53,7 +53,7 @@ def _learning(learnt: LearningStatus, width: int) -> list[Row]:
 
 
 def pattern_rows(view: PatternView, width: int, height: int) -> list[Row]:
-    """Alerts, moves, sequences, learning; moves go side by side when one a row would push the others out."""
+    """Alerts, moves, sequences, learning; moves share lines when one a line would push the others out."""
     head: list[Row] = []
     if view.failed is not None:
         head.append(failed_row(view.failed))
@@ -68,6 +68,8 @@ def pattern_rows(view: PatternView, width: int, height: int) -> list[Row]:
     learnt = _learning(view.learning, width) if view.learning is not None else []
     others = len(head) + len(sequences) + len(learnt)
     moves = grid([_move(hit) for hit in view.moves], width, max(height - others, 1))
+    if len(moves) + others > height:
+        moves = flow([_move(hit, counted=False) for hit in view.moves], width)
     return sections([head, moves, sequences, learnt], height)
 
 

@@ -23,6 +23,7 @@ SENTENCES = (48, 72)
 those do not fit, in the few columns that do."""
 
 UNITS = {"video": "frames"}
+SHORT_KINDS = {"text": "txt", "audio": "aud", "video": "vid"}
 
 
 class Column(NamedTuple):
@@ -77,7 +78,7 @@ COLUMNS = (
 )
 NARROW = (
     Column("Stream", lambda row: row.stream, 6, False, 0),
-    Column("Knd", lambda row: row.kind[:3], 3, False, 2, lambda row: "muted"),
+    Column("", lambda row: SHORT_KINDS.get(row.kind, row.kind[:3]), 3, False, 2, lambda row: "muted"),
     Column("Count", lambda row: f.count(row.count), 3, True, 3),
     Column("Rate", lambda row: f.bandwidth(row.bytes_per_s), 4, True, 0),
     Column(
@@ -87,7 +88,7 @@ NARROW = (
 
 
 def _named(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
-    """ "audio-stream-1 (audio)", with the provenance where it is not the same for all: the name gives way first."""
+    """As "audio-stream-1 (audio)", with the provenance where it is not the same for all: the name gives way first."""
     tag = f", {_tag(row)}" if mixed and _tag(row) else ""
     name = cut(row.stream, max(8, width - cell_len(f" ({row.kind}{tag})")))
     return (
@@ -99,7 +100,7 @@ def _named(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
 
 
 def _figures(row: MetricsRow, room: int) -> tuple[Span, ...]:
-    """ "150 chunks, 1.5 MB, 45.2 KB/s"; drops are never cut, the total of bytes goes before them."""
+    """As "150 chunks, 1.5 MB, 45.2 KB/s"; drops are never cut, the total of bytes goes before them."""
     parts = [f"{row.count} {UNITS.get(row.kind, 'chunks')}", f.size(row.bytes), f.bandwidth(row.bytes_per_s)]
     drops = f", {row.dropped:,} dropped" if row.dropped else ""
     if drops and len(", ".join(parts) + drops) > room:
@@ -109,7 +110,7 @@ def _figures(row: MetricsRow, room: int) -> tuple[Span, ...]:
 
 def sentence(row: MetricsRow, mixed: bool, width: int) -> tuple[Span, ...]:
     """As the specification words it: "audio-stream-1 (audio): 150 chunks, 1.5 MB, 45.2 KB/s"."""
-    figures = _figures(row, width - 24)  # a short name, its kind and punctuation
+    figures = _figures(row, width - 2 - sum(cell_len(text) for text, _ in _named(row, mixed, width)))
     room = width - 2 - sum(cell_len(text) for text, _ in figures)
     return (*_named(row, mixed, room), (": ", "muted"), *figures)
 
