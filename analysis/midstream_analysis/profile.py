@@ -1,5 +1,7 @@
 """Matrix profile: the distance of every subsequence to its nearest neighbour (Yeh et al. 2016), z-normalised."""
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import math

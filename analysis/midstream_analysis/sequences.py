@@ -1,5 +1,7 @@
 """Distances between two sequences: of real numbers, of characters, or of any hashable symbols."""
 
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import math

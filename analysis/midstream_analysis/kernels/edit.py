@@ -4,10 +4,14 @@ The pattern is worked off in strips of `STRIP` symbols with three carry bits a c
 bounded by the strip and the text, whatever the alphabet.
 """
 
+# mypy: ignore-errors
+# (numba has no types)
+
 from __future__ import annotations
 
 import numpy as np
-from numba import config, njit
+from numba import njit
+from numba.core import config
 
 from midstream_analysis.kernels.lanes import LANES, edit_block, lcs_block
 

@@ -6,6 +6,9 @@ addition of those resolves all carries (carry lookahead). A loop over words with
 slower and does not vectorise.
 """
 
+# mypy: ignore-errors
+# (numba's extension API has no types)
+
 from __future__ import annotations
 
 from typing import Any
@@ -72,7 +75,7 @@ def lcs_block(typing: Any, row: Any, masks: Any, word: Any, offset: Any, carry: 
 def edit_block(typing: Any, plus: Any, minus: Any, masks: Any, word: Any, offset: Any, state: Any) -> Any:
     """One column of Myers' recurrence (in Hyyro's form) on the block at `word`.
 
-    `plus` and `minus` hold the vertical differences; `state` = (carry, horizontal +1, horizontal -1) of the block below.
+    `plus`, `minus`: vertical differences; `state` = (carry, horizontal +1, horizontal -1) of the block below.
     """
     triple = types.UniTuple(types.int64, 3)
 

@@ -2,9 +2,11 @@
 
 cov(i, j) = cov(i-1, j-1) + df_i dg_j + df_j dg_i. All diagonals of one row are advanced together, since they are
 contiguous in memory and vectorise; the covariances are computed afresh every `RESEED` rows, so that rounding errors do
-not pile up. `inverse` is 1 / norm of the centred subsequence, 0 for a constant one; as in stumpy two constant subsequences
+not pile up. `inverse` is 1 / norm of the centred subsequence, 0 for a constant one; as in stumpy two constant ones
 correlate at 1, a constant one and another at 0.5.
 """
+
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
 """Short strings: Levenshtein and LCS of two `str` of which the first has at most 64 characters, without arrays.
 
 At 30 characters the recurrence takes 0.05 us and the making of two numpy arrays ten times that. So a numba type of our
-own unboxes a `str` straight to CPython's UTF-8 view of it (`PyUnicode_AsUTF8AndSize`, stable API), and the compiled
-entry point is called past numba's type dispatch. Whatever does not fit answers -1, and the caller takes the general road.
+own unboxes a `str` straight to CPython's UTF-8 view of it (`PyUnicode_AsUTF8AndSize`, stable API), and the entry
+point is called past numba's type dispatch. Whatever does not fit answers -1, and the caller takes the general road.
 """
+
+# mypy: ignore-errors
+# (numba's extension API has no types)
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, config, njit, types
-from numba.core import cgutils
+from numba import carray, njit, types
+from numba.core import cgutils, config
 from numba.extending import NativeValue, intrinsic, models, register_model, unbox
 
 from midstream_analysis.kernels.edit import _bits
@@ -34,7 +37,7 @@ VIEW = Utf8View()
 
 
 @register_model(Utf8View)
-class _Model(models.StructModel):  # type: ignore[misc]
+class _Model(models.StructModel):
     def __init__(self, manager: Any, fe_type: Any) -> None:
         super().__init__(manager, fe_type, [("data", types.CPointer(types.uint8)), ("size", types.intp)])
 

@@ -3,6 +3,8 @@
 Three diagonals of the shorter series are kept, never the n x m matrix.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 import numpy as np
