@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -81,7 +82,7 @@ Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def raw_http(handler: Handler) -> AsyncGenerator[str, None]:
+async def raw_http(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str, None]:
     """A socket that reads one request a connection and lets `handler` write any bytes; gives its address."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -101,9 +102,9 @@ async def raw_http(handler: Handler) -> AsyncGenerator[str, None]:
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         for task in list(tasks):
