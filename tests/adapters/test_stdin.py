@@ -19,6 +19,7 @@ from midstream_adapters.base import Options, SourceError, supervise
 from midstream_adapters.events import Provenance, State, StreamOpened, TextChunk
 from midstream_adapters.lines import BATCH, MAX_LINE, LineSplitter
 from midstream_adapters.registry import open_source
+from midstream_adapters.stdin import _read_thread
 from tests.adapters.servers import ListSink, watch
 
 
@@ -160,6 +161,32 @@ async def test_a_device_that_cannot_be_polled_is_read_by_a_thread() -> None:
         options = Options(stdin_fd=null.fileno())
         (adapter,) = open_source("-", options)
         assert (await watch(adapter, options)).states[-1] is State.ENDED
+
+
+async def test_a_reading_thread_gives_what_comes_and_is_left_behind() -> None:
+    with pipe() as (read, write):
+        os.write(write, b"abc")
+        blocks = _read_thread(read)
+        assert await anext(blocks) == b"abc"
+        waiting = asyncio.ensure_future(anext(blocks))
+        await asyncio.sleep(0.01)
+        os.write(write, b"def")
+        assert await asyncio.wait_for(waiting, 5) == b"def"
+        waiting = asyncio.ensure_future(anext(blocks))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=1)
+        assert waiting.cancelled()
+        await blocks.aclose()
+
+
+async def test_an_error_of_a_reading_thread_is_raised(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(IsADirectoryError):
+            await anext(_read_thread(folder))
+    finally:
+        os.close(folder)
 
 
 async def test_standard_input_may_be_a_file(tmp_path: Path) -> None:
