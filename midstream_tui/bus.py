@@ -75,7 +75,7 @@ class Bus:
         self._media_bound = media_bound
         self._budget = budget
         self._cost = 10e-6  # seconds to fold one event, as measured
-        self._unfolded = 0
+        self._posted: deque[EventBatch] = deque()  # batches that the app has yet to fold
         self._drops: dict[tuple[str, Kind], int] = {}
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
@@ -85,6 +85,11 @@ class Bus:
 
     def __len__(self) -> int:
         return len(self._text) + len(self._media)
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that came is folded."""
+        return not (self._text or self._media or self._posted)
 
     # -- the sink
 
@@ -133,13 +138,13 @@ class Bus:
         while True:
             began = self._clock()
             self.tick()
-            backlog = len(self._text) > 0 or self._unfolded > 0
+            backlog = len(self._text) > 0 or len(self._posted) > 0
             # A backlog is worked off in slices, with as much time for the screen and the keys between them.
             await asyncio.sleep(self._budget if backlog else max(0.0, self.TICK - (self._clock() - began)))
 
     def tick(self) -> int:
         """Post what came, at most what can be folded within the budget; return how many events that was."""
-        if self._unfolded:
+        if self._posted:
             return 0  # the app is still at the last batch: posting more would only move the queue
         most = max(32, int(self._budget / self._cost))
         lanes: dict[type[EventBatch], list[Event]] = {}
@@ -160,16 +165,17 @@ class Bus:
                 self._room.notify_all()
         if len(self._text) < self._high // 2 and len(self._media) < self._media_bound // 2:
             self._low.set()
-        batches = [lane(lanes[lane]) for lane in _ORDER if lane in lanes]
-        self._unfolded = len(batches)
-        for batch in batches:
+        self._posted.extend(lane(lanes[lane]) for lane in _ORDER if lane in lanes)
+        for batch in list(self._posted):
             self._post(batch)
         return taken + media
 
     def rest(self) -> list[Event]:
         """Take out all that is left, for one who folds it without a screen."""
         with self._room:
-            left = [*self._text, *self._media]
+            left = [event for batch in self._posted for event in batch.events]
+            left += [*self._text, *self._media]
+            self._posted.clear()
             left += [Dropped(s, self._clock(), kind, n, "queue") for (s, kind), n in self._drops.items()]
             self._text.clear()
             self._media.clear()
@@ -179,6 +185,7 @@ class Bus:
 
     def folded(self, events: int, seconds: float) -> None:
         """The app has folded a batch: learn what an event costs, and let the next tick post."""
-        self._unfolded = max(0, self._unfolded - 1)
+        if self._posted:
+            self._posted.popleft()
         if events >= 16:
             self._cost += 0.2 * (seconds / events - self._cost)

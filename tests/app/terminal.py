@@ -93,10 +93,12 @@ def terminal(
     if pid == 0:
         if stdin is not None:
             os.dup2(stdin, 0)
-        for name in ("COLUMNS", "LINES", "NO_COLOR"):  # the size is the terminal's own
-            os.environ.pop(name, None)
-        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
-        os.execv(COMMAND[0], [*COMMAND, *arguments])
+        # An explicit environment: readline, which pytest loads, puts LINES and COLUMNS behind os.environ's back.
+        own = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        env = {
+            name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
+        }
+        os.execve(COMMAND[0], [*COMMAND, *arguments], env | own)
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     session = Terminal(pid, master, size)
     try:

@@ -51,7 +51,7 @@ async def settle(pilot: Keys) -> None:
     app = app_of(pilot)
     for _ in range(100):
         await pilot.pause(0.02)
-        if not len(app.bus) and not app.bus._unfolded:
+        if app.bus.idle:
             break
     app.paint()
     await pilot.pause()
