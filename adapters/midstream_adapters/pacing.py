@@ -104,12 +104,14 @@ class Interleaver:
 class Ticks:
     """Tick numbers of a steady rate, by absolute time: a late caller gets the newest tick and learns what it missed.
 
-    Nothing adds up, and lateness is never made good by a burst.
+    Nothing adds up, and lateness is never made good by a burst, but for `slack` seconds: as much is given out late
+    instead of missed, as a player's jitter buffer would.
     """
 
-    def __init__(self, rate: float, start: float) -> None:
+    def __init__(self, rate: float, start: float, slack: float = 0.0) -> None:
         self._rate = rate
         self._start = start
+        self._slack = slack
         self._next = 0
 
     def wait(self, now: float) -> float:
@@ -119,7 +121,7 @@ class Ticks:
     def take(self, now: float) -> tuple[int, int]:
         """The number of the tick that is due, and how many before it were missed."""
         late = now - self._start - self._next / self._rate
-        missed = max(0, int(late * self._rate))
+        missed = max(0, int(late * self._rate)) if late > self._slack else 0
         number = self._next + missed
         self._next = number + 1
         return number, missed

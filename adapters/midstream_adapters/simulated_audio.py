@@ -15,6 +15,8 @@ import numpy.typing as npt
 SAMPLE_RATE = 48_000
 CHUNK = 960
 """Samples of a chunk: 20 ms, what a call sends."""
+JITTER = 0.1
+"""Seconds that a chunk may be late and is still delivered; a dashboard that paints is late by less."""
 _LENGTH = 60.0  # seconds until the tune repeats
 _SCALE = (110.0, 130.81, 146.83, 164.81, 196.0, 220.0, 261.63)  # A minor pentatonic, where voices are
 _HARMONICS = (

@@ -5,6 +5,7 @@ Every stream runs on absolute time and until it is cancelled. What could not be 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from .base import Adapter, Options, Sink, SourceError, StreamInfo
 from .events import AudioChunk, Dropped, Kind, Provenance, State, StateChanged, VideoFrame
 from .levels import Picture, full_scale, picture_levels, sample_levels
 from .pacing import Pacer, Ticks
-from .simulated_audio import CHUNK, SAMPLE_RATE, SimulatedAudio
+from .simulated_audio import CHUNK, JITTER, SAMPLE_RATE, SimulatedAudio
 from .simulated_text import SimulatedConversation
 from .simulated_video import SimulatedVideo
 
@@ -42,10 +43,10 @@ class SimulatedStream:
     def _live(self, sink: Sink) -> None:
         sink.emit(StateChanged(self._stream, self._options.clock(), State.LIVE))
 
-    async def _ticks(self, rate: float, sink: Sink) -> AsyncIterator[int]:
+    async def _ticks(self, rate: float, sink: Sink, slack: float = 0.0) -> AsyncIterator[int]:
         """Numbers of what is due, `rate` a second; what was missed is reported as dropped."""
         clock, sleep = self._options.clock, self._options.sleep
-        ticks = Ticks(rate, clock())
+        ticks = Ticks(rate, clock(), slack)
         while True:
             await sleep(ticks.wait(clock()))  # also when it is 0: others want to run
             number, missed = ticks.take(clock())
@@ -75,9 +76,9 @@ class SimulatedAudioStream(SimulatedStream):
     kind = Kind.AUDIO
 
     async def run(self, sink: Sink) -> None:
-        audio = SimulatedAudio(self._rng)
+        audio = await asyncio.to_thread(SimulatedAudio, self._rng)
         self._live(sink)
-        async for n in self._ticks(SAMPLE_RATE / CHUNK, sink):
+        async for n in self._ticks(SAMPLE_RATE / CHUNK, sink, JITTER):
             sound = full_scale(audio.pcm(n))
             rms, peak = sample_levels(sound)
             # Every third sample: the sound ends far below 8 kHz, so nothing folds back.
@@ -98,7 +99,9 @@ class SimulatedVideoStream(SimulatedStream):
 
     async def run(self, sink: Sink) -> None:
         rate = self._options.frame_rate
-        video = SimulatedVideo(rate, rng=self._rng)
+        video = await asyncio.to_thread(
+            SimulatedVideo, rate, rng=self._rng
+        )  # drawing the hills takes a while
         step = math.ceil(max(video.width, video.height) / _VIEW)
         picture: Picture | None = None
         before: Picture | None = None

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from .base import Clock
 from .pacing import Ticks
-from .simulated_audio import CHUNK, SAMPLE_RATE, SimulatedAudio, SimulatedChunk
+from .simulated_audio import CHUNK, JITTER, SAMPLE_RATE, SimulatedAudio, SimulatedChunk
 from .simulated_video import SimulatedFrame, SimulatedVideo
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ class StreamSimulator:
     def _run(self, on_frame: OnFrame, on_audio: OnAudio | None, stopping: threading.Event) -> None:
         start = self._clock()
         pictures = Ticks(self._video.frame_rate, start)
-        sounds = Ticks(SAMPLE_RATE / CHUNK, start)
+        sounds = Ticks(SAMPLE_RATE / CHUNK, start, JITTER)
         while True:
             now = self._clock()
             waits = [pictures.wait(now)] if on_audio is None else [pictures.wait(now), sounds.wait(now)]

@@ -5,6 +5,7 @@ A tap belongs to one elementary stream and to one thread. Importing this module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -91,7 +92,7 @@ class AudioTap:
         Raises:
             av.FFmpegError, ValueError: libav can't convert these samples.
         """
-        rate, channels = frame.sample_rate, len(frame.layout.channels)
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
         rms, peak = sample_levels(full_scale(frame.to_ndarray()))
         form = (frame.format.name, frame.layout.name, rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
@@ -131,10 +132,11 @@ class AudioTap:
         if self._resampler is None:
             return np.zeros(0, np.float32)
         # A resampler that has nothing to do answers a flush with [None].
-        pieces = [
-            full_scale(out.to_ndarray())[0] for out in self._resampler.resample(frame) if out is not None
-        ]
-        samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
-        np.clip(samples, -1.0, 1.0, out=samples)
+        pieces = [out.to_ndarray()[0] for out in self._resampler.resample(frame) if out is not None]
+        if not pieces:
+            return np.zeros(0, np.float32)
+        samples: Samples = np.clip(np.concatenate(pieces), -1.0, 1.0, dtype=np.float32)
+        if not math.isfinite(float(samples.sum())):
+            samples = np.nan_to_num(samples)
         samples.flags.writeable = False
         return samples

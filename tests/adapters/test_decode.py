@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from midstream_adapters.decode import MediaReader
 from midstream_adapters.events import AudioChunk, BytesReceived, Dropped, Event, Kind, VideoFrame
 from midstream_adapters.levels import full_scale, picture_levels, sample_levels
 from midstream_adapters.mediainfo import MediaError
-from midstream_adapters.taps import RATE, view_size
+from midstream_adapters.taps import RATE, AudioTap, view_size
 from tests.adapters.clips import corrupt, make_clip, truth
 
 
@@ -346,6 +347,23 @@ def test_levels_of_broken_floats_stay_finite() -> None:
         samples = full_scale(np.array([[0.1, bad, -0.1]], np.float32))
         assert np.isfinite(sample_levels(samples)).all()
     assert sample_levels(full_scale(np.array([[np.nan, 0.5]], np.float32)))[1] == 0.5
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_broken_floats_give_clean_samples(rate: int) -> None:
+    tap = AudioTap("x", time.monotonic)
+    chunks: list[AudioChunk] = []
+    for n in range(5):
+        pcm = np.full((1, 1600), 0.3, np.float32)
+        pcm[0, 5:8] = np.nan, np.inf, 1e38
+        frame = av.AudioFrame.from_ndarray(pcm, "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 1600 * n, Fraction(1, rate)
+        chunks += tap.frame(frame, 1)
+    chunks += tap.flush()
+    assert len(chunks) == 5
+    for chunk in chunks:
+        assert np.abs(chunk.samples).max() <= 1.0  # also False for NaN
+        assert np.isfinite([chunk.rms, chunk.peak]).all()
 
 
 def test_levels_of_pictures() -> None:

@@ -140,3 +140,10 @@ def test_ticks_add_up_whatever_the_delays(rate: float, delays: list[float]) -> N
         count += 1 + missed
         assert number == count - 1
         assert -1e-6 <= now - 1e5 - number / rate < 1 / rate + 1e-6
+
+
+def test_ticks_within_the_slack_are_late_but_not_missed() -> None:
+    ticks = Ticks(50.0, 0.0, slack=0.1)
+    assert [ticks.take(0.09) for _ in range(3)] == [(0, 0), (1, 0), (2, 0)]
+    assert ticks.wait(0.09) == 0.0
+    assert ticks.take(0.2) == (10, 7)  # 3 was due at 0.06: too late
