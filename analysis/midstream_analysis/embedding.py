@@ -69,6 +69,7 @@ def _decay(z: FloatArray) -> float:
 def mutual_information_delay(x: Any, max_delay: int | None = None) -> int | None:
     """First minimum of the average mutual information, in samples (Fraser and Swinney 1986), equiprobable bins.
 
+    A strictly periodic series gives an early ripple: its information is unbounded at every lag.
     None when the series is constant or has no minimum up to `max_delay` (default: n / 10, at most 500).
     Raises ValueError for bad input, for n < 32 and for a `max_delay` that leaves fewer than 16 pairs.
     """
@@ -121,7 +122,9 @@ def _delay(series: FloatArray, dimension: int) -> int:
     z = standardise(series)
     if z is None or (decay := _decay(z)) < 1.0:  # a map: one step already decorrelates
         return 1
-    tau = _information_minimum(z, None) or max(1, round(decay))
+    tau = _information_minimum(z, None) or 0
+    if tau < 0.4 * decay:  # none, or a ripple: the estimate of a strictly periodic signal has many
+        tau = max(1, round(decay))
     return min(tau, max(1, series.size // (2 * dimension)))
 
 

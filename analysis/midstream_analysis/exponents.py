@@ -80,8 +80,12 @@ def lyapunov_verdict(x: Any, dt: float = 1.0, kind: Kind = "auto") -> LyapunovVe
     z = standardise(series)
     if z is None:
         return LyapunovVerdict(None, "constant: nothing diverges")
-    decay = _decay(z) if z.size >= 3 else 1.0
-    setting = _setting(kind == "flow" or (kind == "auto" and decay >= 2.0), decay)
+    if z.size < 16:
+        return LyapunovVerdict(None, f"insufficient data: {z.size} samples, at least 100 are needed")
+    decay, period = _decay(z), _period(z)
+    if period is not None and 0.5 * float(np.mean((z[period[1] :] - z[: -period[1]]) ** 2)) < 1e-3:
+        return LyapunovVerdict(None, f"periodic: the series repeats after {period[1]} samples")
+    setting = _setting(kind == "flow" or (kind == "auto" and decay >= 2.0), decay, period[0] if period else 0)
     least = 40.0 * decay if setting.flow else 100.0
     reach = (
         setting.dimension * setting.delay
@@ -95,20 +99,35 @@ def lyapunov_verdict(x: Any, dt: float = 1.0, kind: Kind = "auto") -> LyapunovVe
     return _verdict(z, dt, setting)
 
 
-def _setting(flow: bool, decay: float) -> _Setting:
+def _setting(flow: bool, decay: float, period: int) -> _Setting:
     if not flow:
         return _Setting(False, 3, 1, 4, 10, 1, (1, 2, 3))
     tau = max(1, round(decay / 2.0))
-    period = max(2, round(MEAN_PERIOD * decay))
-    return _Setting(True, 6, tau, period, 15, period, (tau, 2 * tau, 4 * tau))
+    mean = max(2, round(MEAN_PERIOD * decay))
+    if period > 1.5 * mean:  # pulses with rest between them: only a window of a whole period tells the phase
+        tau, mean = math.ceil(period / 5.0), period
+    return _Setting(True, 6, tau, mean, 15, mean, (tau, 2 * tau, 4 * tau))
+
+
+def _period(z: FloatArray) -> tuple[int, int] | None:
+    """Lags up to n / 3 of the first strong (over 0.5) return of the autocorrelation, and of the strongest, or None."""
+    reach = z.size // 3
+    r = _autocorrelation(z)[: reach + 1] * (z.size / (z.size - np.arange(reach + 1)))
+    gone = int(np.argmax(r < 1.0 / math.e))
+    if gone == 0:
+        return None
+    strongest = gone + int(np.argmax(r[gone:]))
+    if r[strongest] < 0.5:
+        return None
+    peak = (r[1:-1] >= r[:-2]) & (r[1:-1] >= r[2:]) & (r[1:-1] >= 0.6 * r[strongest])
+    peak[: gone - 1] = False
+    return (1 + int(np.argmax(peak)) if peak.any() else strongest), strongest
 
 
 def _verdict(z: FloatArray, dt: float, s: _Setting) -> LyapunovVerdict:
     from midstream_analysis.kernels.neighbours import neighbours_kernel
     from midstream_analysis.kernels.tangent import growth_kernel, jacobian_kernel
 
-    if (period := _repetition(z)) is not None:
-        return LyapunovVerdict(None, f"periodic: the series repeats after {period} samples")
     count = z.size - (s.dimension - 1) * s.delay - max(s.horizons)
     order = np.argsort(z, kind="stable")
     index, square = neighbours_kernel(z, order, s.dimension, s.delay, s.theiler, count, s.neighbours)
@@ -148,16 +167,6 @@ def _verdict(z: FloatArray, dt: float, s: _Setting) -> LyapunovVerdict:
         delay=s.delay, theiler=s.theiler, stderr=stderr / dt, n=z.size, dt=dt,
     )  # fmt: skip
     return LyapunovVerdict(fit, f"neighbours diverge along a line (r2 {r_squared:.3f})", gain)
-
-
-def _repetition(z: FloatArray) -> int | None:
-    """Lag up to n / 3 at which a series that had decorrelated is itself again (to 0.1 % of its variance), or None."""
-    r = _autocorrelation(z)[: z.size // 3] * (z.size / (z.size - np.arange(z.size // 3)))
-    gone = int(np.argmax(r < 1.0 / math.e))
-    if gone == 0:
-        return None
-    lag = gone + int(np.argmax(r[gone:]))
-    return lag if 0.5 * float(np.mean((z[lag:] - z[:-lag]) ** 2)) < 1e-3 else None
 
 
 def _gain(z: FloatArray, index: np.ndarray[Any, np.dtype[np.int64]], s: _Setting) -> float:

@@ -1,0 +1,1 @@
+"""Slow, obvious oracles of the kernels, used by tests only."""
