@@ -80,6 +80,9 @@ def test_system_metrics_in_two_columns_and_in_pairs() -> None:
     assert small[0].startswith("Messages Processed: 150")
     assert small[0].endswith("FPS: 60")
     assert all(len(line) <= 36 for line in small)
+    everything = "\n".join(texts(system_rows(replace(SYSTEM, bytes_per_s=21_412_345.0), 36, 9)))
+    for label in ("Uptime: 0h 5m 23s", "Bandwidth: 21.4 MB/s", "Refresh: 67ms", "Loop lag: 2.1ms"):
+        assert label in everything
 
 
 # Temporal Analysis
@@ -129,6 +132,11 @@ def test_warming_and_failure_are_said_first(rows: Callable[..., list[Row]]) -> N
     failed = rows(replace(empty, warming=0.4, failed="no compiler"), 40, 9)
     assert texts(failed)[0] == "✗ failed no compiler"
     assert styles(failed, "no compiler") == {"error"}
+
+
+def test_unknown_has_no_confidence_to_tell() -> None:
+    view = replace(TEMPORAL, label=Attractor.UNKNOWN, confidence=0.0)
+    assert texts(temporal_rows(view, 60, 20))[0].strip() == "Attractor Type: UNKNOWN"
 
 
 def test_temporal_analysis_on_five_lines_keeps_every_verdict() -> None:
@@ -266,6 +274,14 @@ def test_wide_columns_line_up_and_the_cursor_shows() -> None:
     assert said[4].startswith("▸ sim")
     assert rows[4].base == "selected"
     assert [row.base for row in rows].count("selected") == 1
+
+
+def test_one_provenance_for_all_is_left_to_the_border() -> None:
+    simulated = tuple(replace(row, provenance="simulated") for row in METRICS.rows)
+    for width in (36, 60, 100):
+        said = "\n".join(texts(metrics_rows(MetricsView(simulated), width, 5)))
+        assert "simulated" not in said
+        assert "From" not in said
 
 
 def test_columns_go_by_rank_when_room_is_short() -> None:

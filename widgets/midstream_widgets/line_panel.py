@@ -23,7 +23,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from midstream_widgets.glyphs import provenance_style
-from midstream_widgets.lines import Row, fit, plain
+from midstream_widgets.lines import Row, fit, justify, plain
 
 V = TypeVar("V")
 _END = 10**9
@@ -132,12 +132,13 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         return "", ""
 
     def window(self, rows: list[Row], width: int, height: int) -> list[Row]:
-        """The part of ``rows`` that shows, at most ``height``; the last line tells what is further down."""
+        """The part of ``rows`` that shows, at most ``height``; the last line tells how much is further down."""
         self._top = top = max(0, min(self._top, len(rows) - height))
         shown = rows[top : top + height]
         below = len(rows) - top - height
         if below > 0 and height > 1:
-            shown[-1] = Row(((f"… {below + 1} more", "muted"),))
+            both = justify(shown[-1], Row(((f"… {below} more", "muted"),)), width)
+            shown[-1] = both if both is not shown[-1] else Row(((f"… {below + 1} more", "muted"),))
         return shown
 
     # From a view to strips

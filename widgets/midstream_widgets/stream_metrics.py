@@ -125,10 +125,11 @@ def card(row: MetricsRow, mixed: bool, width: int) -> list[tuple[Span, ...]]:
 
 def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
     """The columns that fit ``width`` with their widths; ones that say nothing are left out first."""
+    mixed = len({row.provenance for row in rows}) > 1  # else the border tells it
     wanted: list[tuple[Column, int]] = []
     for column in NARROW if width < SENTENCES[0] else COLUMNS:
         texts = [column.text(row) for row in rows]
-        if any(texts):
+        if any(texts) and (mixed or column.title != "From"):
             widest = max(map(cell_len, [*texts, column.title]))
             wanted.append((column, min(max(widest, column.least), 32)))
     # In a narrow panel the name gives way before a column goes, in a wide one after.

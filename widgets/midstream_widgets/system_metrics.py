@@ -7,16 +7,19 @@ from itertools import zip_longest
 from textual.reactive import var
 
 from midstream_widgets import formats as f
-from midstream_widgets.fields import Field, aligned, labelled, sections
+from midstream_widgets.fields import Field, aligned, beside, labelled, sections
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, join, justify, width_of
+from midstream_widgets.lines import Row, join, width_of
 from midstream_widgets.views import SystemView
 
 LAG_WARNING_MS = 50.0  # three frames late at 60 Hz: from here on keys feel slow
 
 
 def system_rows(view: SystemView, width: int, height: int) -> list[Row]:
-    """One or two columns with the colons aligned; in a small panel pairs on a line, the specification's five first."""
+    """One or two columns with the colons aligned; in a small panel pairs on a line, the specification's five first.
+
+    A figure that finds no room beside another comes at the end.
+    """
     late = view.loop_lag_ms is not None and view.loop_lag_ms > LAG_WARNING_MS
     shed = bool(view.queued or view.dropped)
     p99 = f"p99 {f.milliseconds(view.latency_p99_ms)}" if f.known(view.latency_p99_ms) else ""
@@ -43,12 +46,15 @@ def system_rows(view: SystemView, width: int, height: int) -> list[Row]:
     if pitch + max(map(width_of, columns[1])) <= width:
         return [join(pair, pitch) for pair in zip_longest(*columns, fillvalue=Row())]
     pairs = [(messages, fps), (tokens, ttft), (latency, refresh), (uptime, queue), (traffic, lag)]
-    if shed:  # what goes wrong comes first, even on three lines
+    if view.dropped:  # what went wrong comes first, even on three lines
         pairs = [(messages, fps), (queue, lag), (tokens, ttft), (latency, refresh), (uptime, traffic)]
-    return [
-        *(justify(labelled(one, width), labelled(two, width), width) for one, two in pairs),
-        labelled(token_rate, width),
-    ]
+    paired: list[Row] = []
+    homeless: list[Row] = []
+    for one, two in pairs:
+        first, *second = beside(one, two, width)
+        paired.append(first)
+        homeless += second
+    return [*paired, *homeless, labelled(token_rate, width)]
 
 
 class SystemMetrics(LinePanel[SystemView]):

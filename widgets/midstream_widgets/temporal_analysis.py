@@ -37,7 +37,8 @@ def _exponent(view: TemporalView) -> str:
 def _fields(view: TemporalView) -> tuple[list[Field], list[Field]]:
     """The specification's five, and what they rest on."""
     verdict = glyphs.ATTRACTORS[view.label] if view.label is not None else None
-    sure = "" if verdict is None or view.confidence is None else f"({f.percent(view.confidence)})"
+    told = view.label not in (None, Attractor.UNKNOWN) and view.confidence is not None
+    sure = f"({f.percent(view.confidence)})" if told else ""
     word, style = (INSUFFICIENT, "muted") if verdict is None else (verdict.word, verdict.style)
     exponent = _exponent(view)
     return [
