@@ -50,10 +50,11 @@ class Hub:
         policy: Policy = "EDF",
         on_report: Callable[[AnalysisReport], None] | None = None,
         backoff: Backoff | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or Options()
         self.lock = threading.RLock()
-        self.session = Session(self.options.clock, time.time, self._said)
+        self.session = Session(self.options.clock, wall, self._said)
         self.sink: Sink = self
         self.sources: dict[str, Source] = {}
         self.unanalysed = 0

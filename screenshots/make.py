@@ -44,7 +44,9 @@ def save(svg: str, path: Path) -> None:
     """Write the SVG, and the PNG beside it if that can be made."""
     path.write_text(svg, encoding="utf-8")
     if renderer := shutil.which("rsvg-convert"):
-        subprocess.run([renderer, "-o", path.with_suffix(".png"), path], check=True)
+        # Without this the renderer drops the spaces that a piece of text begins with.
+        kept = svg.replace("<svg ", '<svg xml:space="preserve" ', 1).encode()
+        subprocess.run([renderer, "-o", path.with_suffix(".png")], input=kept, check=True)
 
 
 def main() -> None:

@@ -37,7 +37,7 @@ MEDIA = SourceKind("FILE.mp4, FILE.wav, ...", "any media file libav opens, paced
 WEBSOCKET = SourceKind("ws://..., wss://...", "text over a WebSocket", "websocket:open_source")
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 OPENAI = SourceKind(
-    "openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL, OPENAI_API_KEY)", "openai_chat:open_source"
+    "openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source"
 )
 
 KINDS = (SIMULATOR, LINES, MEDIA, WEBSOCKET, SSE, OPENAI)
