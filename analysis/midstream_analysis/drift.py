@@ -1,7 +1,7 @@
 """Drift of a noisy level, such as a log-loss: Page-Hinkley (Page 1954; Hinkley 1971) in units of the noise.
 
-O(1) a value. Unlike a verdict on a whole window it also says since when, so that what was learnt before can be
-dropped and what came after kept.
+O(1) a value, and no kernel (learning goes on where numba cannot be loaded; with it, `change` does more). It says since
+when, so that what was learnt before can be dropped and what came after kept, and a single outlier is no drift.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 LIMIT = 6.0  # standard deviations that one value may weigh: a single outlier is no drift
 
 
-class PageHinkley:
+class DriftDetector:
     """Watches for a lasting shift of the mean.
 
     Args:

@@ -13,13 +13,16 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from midstream_analysis.dialogue import Dialogue
 from midstream_analysis.jobs import EngineStatus, Policy, Series, Utterance
 from midstream_analysis.observe import observe, unknown
 from midstream_analysis.report import AnalysisReport, ConversationReport, SeriesReport
 from midstream_analysis.scheduling import Pending, Scheduler
-from midstream_analysis.warmup import KernelsUnavailable, Step, steps
+from midstream_analysis.warmup import KernelsUnavailable, Step, Stopped, steps, stoppable
+
+if TYPE_CHECKING:
+    from midstream_analysis.dialogue import Dialogue
 
 __all__ = ["Engine", "EngineStatus", "Series", "Utterance"]
 
@@ -44,6 +47,12 @@ class _Stream:
     observables: set[str] = field(default_factory=set)
     said: ConversationReport | None = None
     stale: bool = False
+
+
+def _dialogue(stream: str) -> Dialogue:
+    from midstream_analysis.dialogue import Dialogue  # and numpy, in the engine's thread
+
+    return Dialogue(stream)
 
 
 class Engine:
@@ -81,7 +90,7 @@ class Engine:
         self._max_streams, self._interval = max_streams, interval_s
         self._scheduler = Scheduler(policy)
         self._steps = deque(steps(warm) if warm_up is None else warm_up)
-        self._step_count = len(self._steps)
+        self._needed = sum(step.needed for step in self._steps)
         self._wake = threading.Condition()  # guards all below
         self._streams: OrderedDict[str, _Stream] = OrderedDict()  # the longest silent first
         self._talking: deque[_Stream] = deque()
@@ -181,7 +190,8 @@ class Engine:
 
     @property
     def _warming(self) -> float | None:
-        return 1.0 - len(self._steps) / self._step_count if self._steps else None
+        left = sum(step.needed for step in self._steps)
+        return 1.0 - left / self._needed if left else None
 
     def _touch(self, name: str) -> _Stream:
         stream = self._streams.get(name)
@@ -246,7 +256,10 @@ class Engine:
         reason = self._failed
         if reason is None:
             try:
-                result = self._analyse(job.series)
+                with stoppable(lambda: self._stopping):
+                    result = self._analyse(job.series)
+            except Stopped:
+                return
             except Exception as error:
                 with self._wake:
                     reason = self._blame("/".join(job.series.key), error)
@@ -274,13 +287,13 @@ class Engine:
                 if stream.heard:
                     self._talking.append(stream)
                 stream.stale = self._dirty = self._news = True
-            try:
-                stream.dialogue = stream.dialogue or Dialogue(stream.name)
-                for utterance in batch:
+            for utterance in batch:
+                try:
+                    stream.dialogue = stream.dialogue or _dialogue(stream.name)
                     stream.dialogue.hear(utterance)
-            except Exception as error:
-                with self._wake:
-                    self._blame(f"{stream.name}/conversation", error)
+                except Exception as error:
+                    with self._wake:
+                        self._blame(f"{stream.name}/conversation", error)
         if busy:
             time.sleep(REST_S)
 
@@ -288,7 +301,10 @@ class Engine:
         """Do the next step of the warm-up. One that fails is counted; without numba there are no others."""
         step = self._steps[0]
         try:
-            step.run()
+            with stoppable(lambda: self._stopping):
+                step.run()
+        except Stopped:
+            return
         except KernelsUnavailable as error:
             with self._wake:
                 self._failed = str(error)

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from math import isfinite, sqrt
 
 from midstream_analysis.bandit import Bandit
-from midstream_analysis.drift import PageHinkley
+from midstream_analysis.drift import DriftDetector
 from midstream_analysis.markov import MarkovModel, Surprise
 from midstream_analysis.report import LearningStatus
 
@@ -39,8 +39,8 @@ class MetaLearner:
         self._rewarded: deque[tuple[Hashable, float]] = deque(maxlen=max_history)
         self._known: OrderedDict[Hashable, float | None] = OrderedDict()
         self._surprises: deque[Surprise] = deque(maxlen=max_history)
-        self._loss_drift = PageHinkley(side="up", floor=0.1)
-        self._reward_drift = PageHinkley()
+        self._loss_drift = DriftDetector(side="up", floor=0.1)
+        self._reward_drift = DriftDetector()
         self._drifts = 0
 
     def observe(self, move: Hashable, reward: float | None = None, content: Hashable = None) -> float:

@@ -6,9 +6,15 @@ call will use. The steps that the engine's own reports need come first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from midstream_analysis.jobs import Series
 
 
 class KernelsUnavailable(RuntimeError):
@@ -22,6 +28,36 @@ class Step:
     name: str
     run: Callable[[], object]
     needed: bool = True
+
+
+class Stopped(BaseException):
+    """The step was given up, because the engine stops. Not an Exception: numba must let it through."""
+
+
+@contextmanager
+def stoppable(stopping: Callable[[], bool]) -> Iterator[None]:
+    """Within, before this thread compiles a kernel, raise `Stopped` when `stopping` says so.
+
+    Compiling takes seconds, and a step may need many kernels. (numba's event API; kernels that come from the cache
+    are quick and make no event.) Does nothing while numba is not loaded.
+    """
+    if sys.modules.get("numba") is None:
+        yield
+        return
+    from numba.core import event
+
+    thread = threading.get_ident()
+
+    class Listener(event.Listener):
+        def on_start(self, event: object) -> None:
+            if threading.get_ident() == thread and stopping():
+                raise Stopped
+
+        def on_end(self, event: object) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield
 
 
 def load_numba() -> None:
@@ -39,21 +75,94 @@ def load_numba() -> None:
         raise KernelsUnavailable(f"numba cannot be loaded: {line}") from error
 
 
-def _wave(n: int) -> Any:
-    import numpy as np
-
-    t = np.arange(n)
-    return np.sin(0.3 * t) + 0.5 * np.sin(0.3 * 1.618 * t) + 0.01 * np.cos(t * t)
-
-
-def _observe() -> object:
-    from midstream_analysis.jobs import Series
-    from midstream_analysis.observe import observe
-
-    return observe(Series("warm-up", "x", _wave(256), 1.0, 0.0))
-
-
 def steps(warm: bool = True) -> tuple[Step, ...]:
     """Return the warm-up: all of it, or without `warm` only numba's import (kernels then compile at first use)."""
     load = Step("numba", load_numba)
-    return (load, Step("observe", _observe)) if warm else (load,)
+    if not warm:
+        return (load,)
+    engine = [Step(f"observe {name}", _observe(name)) for name in ("noise", "chaos", "tones", "flow")]
+    return (load, *engine, *(Step(name, partial(_call, name, make), needed=False) for name, make in _OTHERS))
+
+
+def _observe(name: str) -> Callable[[], object]:
+    """Everything that the engine says of a series; the kinds of series take different ways through the classifier."""
+
+    def run() -> object:
+        from midstream_analysis.observe import observe
+
+        return observe(Series("warm-up", name, globals()[f"_{name}"](), 1.0, 0.0))
+
+    return run
+
+
+def _call(name: str, make: Callable[[], tuple[Any, ...]]) -> None:
+    """Call the public function `name`; a streaming class is fed what follows its first arguments."""
+    import midstream_analysis
+
+    made = getattr(midstream_analysis, name.split()[0])
+    if isinstance(made, type):
+        *first, values = make()
+        stream = made(*first)
+        stream.extend(values)
+        stream.update(float(values[-1]))
+    else:
+        made(*make())
+
+
+def _noise() -> Any:
+    import numpy as np
+
+    return np.random.default_rng(0).standard_normal(256)
+
+
+def _chaos() -> Any:
+    import numpy as np
+
+    x = np.full(256, 0.4)
+    for i in range(1, x.size):
+        x[i] = 3.9 * x[i - 1] * (1.0 - x[i - 1])
+    return x
+
+
+def _tones() -> Any:
+    import numpy as np
+
+    t = np.arange(400)
+    return np.sin(0.31 * t) + np.sin(0.5 * t + 1.0) + 0.02 * _noise()[t % 256]
+
+
+def _flow() -> Any:
+    """Lorenz 1963, Euler steps of 0.01, every fifth."""
+    import numpy as np
+
+    x, y, z, out = 1.0, 1.0, 20.0, np.empty(600)
+    for i in range(5 * out.size):
+        x, y, z = x + 0.1 * (y - x), y + 0.01 * (x * (28.0 - z) - y), z + 0.01 * (x * y - 8.0 / 3.0 * z)
+        out[i // 5] = x
+    return out
+
+
+_OTHERS: tuple[tuple[str, Callable[[], tuple[Any, ...]]], ...] = (
+    ("dtw", lambda: (_noise()[:20], _noise()[5:30])),
+    ("dtw band", lambda: (_noise()[:20], _noise()[5:30], 5)),
+    ("euclidean", lambda: (_noise(), _chaos())),
+    ("lcs", lambda: ("greeting", "question")),
+    ("lcs moves", lambda: (["greeting", "question"], ["question", "answer"])),
+    ("levenshtein", lambda: ("greeting", "question")),
+    ("levenshtein moves", lambda: (["greeting", "question"], ["question", "answer"])),
+    ("sample_entropy", lambda: (_noise(),)),
+    ("SlidingPermutationEntropy", lambda: (50, _noise())),
+    ("lyapunov map", lambda: (_chaos(), 1.0, "map")),
+    ("lyapunov flow", lambda: (_flow(), 0.05, "flow")),
+    ("lyapunov_spectrum", lambda: (_chaos(), 1.0, 2)),
+    ("mutual_information_delay", lambda: (_flow(),)),
+    ("false_nearest_neighbours", lambda: (_flow(), 3)),
+    ("recurrence", lambda: (_noise(),)),
+    ("correlation_dimension", lambda: (_flow(),)),
+    ("zero_one_test", lambda: (_chaos(),)),
+    ("matrix_profile", lambda: (_noise(), 16)),
+    ("motifs", lambda: (_noise(), 16)),
+    ("StreamingMatrixProfile", lambda: (8, 64, _noise())),
+    ("Spring", lambda: (_noise()[:8], 1.0, _noise())),
+    ("find_subsequence", lambda: (_noise(), _noise()[:8])),
+)

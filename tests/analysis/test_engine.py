@@ -267,13 +267,12 @@ def test_conversation_is_served_between_the_steps_and_series_after_the_needed_on
     engine.hear(Utterance("s", "hello"))
     with running(engine):
         early = inbox.until(lambda report: "s" in report.conversations)
-        assert early.warming is not None
+        assert early.warming in (0.0, 0.5)
         assert early.series == {}
         heard.set()
         midway = inbox.until(lambda report: bool(report.series))
-        assert midway.warming == pytest.approx(2 / 3)
+        assert midway.warming is None  # what the engine needs is warm, though one kernel is not
         analysed.set()
-        inbox.until(lambda report: report.warming is None)
 
 
 def test_a_warm_up_step_that_fails_is_counted_and_the_rest_goes_on() -> None:
@@ -303,6 +302,74 @@ def test_without_numba_series_say_why_and_conversation_goes_on() -> None:
     assert report.warming is None
     assert work.seen == []
     assert engine.status.errors == 0
+
+
+def test_stop_is_obeyed_within_a_step_before_the_next_kernel_compiles() -> None:
+    import numba
+
+    entered, ran = threading.Event(), []
+
+    def many() -> None:
+        for i in range(1000):
+            numba.njit(lambda x, i=i: x + i)(1)
+            ran.append(i)
+            entered.set()
+
+    engine = quiet(Inbox(), warm_up=(Step("many", many),))
+    engine.start()
+    assert entered.wait(PATIENCE)
+    assert engine.stop(PATIENCE)
+    assert len(ran) < 1000
+    assert engine.status.warming == 0.0  # it starts over when the engine does
+    assert engine.status.errors == 0
+
+
+def test_a_real_series_and_a_real_conversation() -> None:
+    x = np.full(512, 0.4)
+    for i in range(1, len(x)):
+        x[i] = 3.9 * x[i - 1] * (1.0 - x[i - 1])
+    inbox = Inbox()
+    with running(Engine(inbox, warm=False, interval_s=0.0)) as engine:
+        engine.submit(Series("s", "reward", x, 0.5, 0.0))
+        engine.submit(Series("s", "short", x[:5], 0.5, 0.0))
+        engine.submit(Series("s", "broken", [1.0, float("nan")], 0.5, 0.0))
+        for _ in range(4):
+            for role, text in [
+                ("user", "Hello there!"),
+                ("user", "What is the capital of France?"),
+                ("assistant", "The capital of France is Paris."),
+                ("user", "Thank you very much!"),
+            ]:
+                engine.hear(Utterance("s", text, role, reward=0.5))
+        report = inbox.until(
+            lambda report: (
+                len(report.series) == 3
+                and "s" in report.conversations
+                and report.conversations["s"].utterances == 16
+            )
+        )
+        assert engine.status.errors == 1
+    said = report.series["s", "reward"]
+    assert said.classification.label is Attractor.CHAOTIC
+    assert said.classification.dt == 0.5
+    assert said.permutation_entropy is not None
+    assert 0.0 < said.permutation_entropy < 1.0
+    assert said.portrait is not None
+    assert said.portrait.shape[1] == 3
+    short = report.series["s", "short"]
+    assert (short.classification.label, short.permutation_entropy) == (Attractor.UNKNOWN, None)
+    assert "5 samples" in short.classification.reason
+    assert "NaN" in report.series["s", "broken"].classification.reason
+    talk = report.conversations["s"]
+    assert (
+        {"greeting", "question", "answer", "thanks"}
+        >= {hit.label for hit in talk.moves}
+        >= {"greeting", "question"}
+    )
+    assert any("greeting → question" in hit.label for hit in talk.sequences)
+    assert talk.learning is not None
+    assert talk.learning.predicted_next is not None
+    assert talk.learning.average_reward == 0.5
 
 
 def test_it_starts_again() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midstream_analysis.bandit import Bandit
-from midstream_analysis.drift import PageHinkley
+from midstream_analysis.drift import DriftDetector
 from midstream_analysis.learning import MetaLearner
 from midstream_analysis.markov import MAX_SYMBOLS, MarkovModel
 
@@ -192,10 +192,10 @@ def test_thompson_sampling_finds_the_best_arm_and_regret_is_its_definition() -> 
         bandit.choose([])
 
 
-def test_page_hinkley_sees_a_lasting_shift_and_says_since_when() -> None:
+def test_the_detector_sees_a_lasting_shift_and_says_since_when() -> None:
     rng = random.Random(8)
     for side, shift, alarms in [("up", 2.0, 1), ("down", 2.0, 0), ("both", -2.0, 1), ("up", 0.0, 0)]:
-        watch = PageHinkley(side=side)  # type: ignore[arg-type]
+        watch = DriftDetector(side=side)  # type: ignore[arg-type]
         found = [
             (i, since) for i in range(2000) if (since := watch.update(rng.gauss(shift * (i >= 1000), 1.0)))
         ]
@@ -204,7 +204,7 @@ def test_page_hinkley_sees_a_lasting_shift_and_says_since_when() -> None:
 
 
 def test_one_outlier_or_a_ripple_is_no_drift() -> None:
-    watch = PageHinkley(floor=0.1)
+    watch = DriftDetector(floor=0.1)
     level = [1.0] * 100 + [1e9] + [1.0] * 100 + [1.01] * 100
     assert not any(watch.update(value) for value in level)
     assert any(watch.update(value) for value in [3.0] * 20)

@@ -141,6 +141,35 @@ def test_numba_that_cannot_be_loaded_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in str(caught.value)
 
 
+def test_every_step_does_what_it_says() -> None:
+    for step in steps():
+        step.run()
+
+
+def test_every_public_analysis_has_a_step() -> None:
+    """A new kernel is warmed up, or named here as having none."""
+    none = {
+        "MetaLearner",
+        "MidStreamAgent",
+        "Engine",
+        "MoveClassifier",
+        "RepetitionDetector",
+        "recurring_patterns",
+    }
+    none |= {
+        "autocorrelation_time",
+        "embed",
+        "permutation_entropy",
+        "classify",
+        "ChangePoint",
+    }  # "observe" calls them
+    warmed = {step.name.split()[0] for step in steps()}
+    public = {
+        name for module, names in midstream_analysis._MODULES.items() for name in names if module != "report"
+    }
+    assert public - none - warmed == set()
+
+
 def test_without_warming_only_numba_is_loaded() -> None:
     assert [step.name for step in steps(False)] == ["numba"]
     assert next(iter(steps())).name == "numba"
