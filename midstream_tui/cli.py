@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (2 for a wrong call)."""
     args = list(sys.argv[1:] if argv is None else argv)
     command = args.pop(0) if args and args[0] in ("demo", "probe") else ""
-    parsed = _parser(command).parse_args(args)
+    parsed = _parser(command).parse_intermixed_args(args)
     if command == "demo":
         model = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
         sources = [f"openai:{model}" if parsed.mode == "openai" else f"sim:{parsed.mode}"]

@@ -19,9 +19,17 @@ TICK = 1 / 15
 
 
 async def measure(
-    sources: Sequence[str], options: Options, *, seconds: float | None = None, analysis: bool = True
+    sources: Sequence[str],
+    options: Options,
+    *,
+    seconds: float | None = None,
+    analysis: bool = True,
+    analysis_wait: float = ANALYSIS_WAIT,
 ) -> DashboardState:
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
+
+    The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
+    not known by then is None.
 
     Raises:
         SourceError: a source can't be named or used.
@@ -46,7 +54,7 @@ async def measure(
         state = hub.state()  # before the tasks are cancelled: states and rates as they are while it flows
         if hub.engine is not None:
             hub.submit_all()
-            until = options.clock() + ANALYSIS_WAIT
+            until = options.clock() + analysis_wait
             while (status := hub.engine.status).warming is not None or status.pending:
                 if options.clock() > until or status.failed:
                     break

@@ -1,0 +1,95 @@
+"""Sources, fold and engine joined: lives of streams, the analysis that comes back, and what is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from midstream_adapters.base import Options, SourceError
+from midstream_adapters.events import State, TextChunk
+from midstream_analysis.report import Attractor
+from midstream_tui.hub import WORDS_A_TICK, Hub
+from midstream_tui.probe import complaint, measure
+
+from .conftest import FakeClock
+
+
+async def test_files_are_folded_to_their_end(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    hub = Hub(Options(fast=True), engine=False)
+    assert hub.add(str(tmp_path / "a.txt")) == ["a.txt"]
+    assert [await task for task in hub.tasks] == [State.ENDED]
+    state = hub.state()
+    assert (state.message_count, state.streams["a.txt"].state) == (2, "ended")
+    await hub.stop()
+
+
+async def test_the_same_source_twice_is_two_streams(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    hub = Hub(Options(fast=True), engine=False)
+    hub.add(str(tmp_path / "a.txt"))
+    hub.add(str(tmp_path / "a.txt"))
+    await asyncio.gather(*hub.tasks)
+    assert list(hub.state().streams) == ["a.txt", "a.txt#2"]
+
+
+async def test_a_wrong_source_adds_nothing() -> None:
+    hub = Hub(engine=False)
+    with pytest.raises(SourceError):
+        hub.add("nosuch://x")
+    assert hub.sources == {}
+
+
+async def test_removing_ends_the_source_and_forgets_it() -> None:
+    hub = Hub(engine=False)
+    (stream,) = hub.add("sim:text")
+    task = hub.sources[stream].task
+    await asyncio.sleep(0.05)
+    await hub.remove(stream)
+    assert task is not None
+    assert task.cancelled()
+    assert hub.state().streams == {}
+
+
+async def test_restarting_keeps_the_history(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n")
+    hub = Hub(Options(fast=True), engine=False)
+    (stream,) = hub.add(str(tmp_path / "a.txt"))
+    await asyncio.gather(*hub.tasks)
+    await hub.restart(stream)
+    await asyncio.gather(*hub.tasks)
+    assert hub.state().streams[stream].messages == 2
+
+
+async def test_a_flood_is_sampled_for_the_engine_and_that_is_counted(clock: FakeClock) -> None:
+    hub = Hub(Options(clock=clock))  # the engine is there, but not started: it only queues
+    for _ in range(WORDS_A_TICK + 10):
+        hub.emit(TextChunk("s", clock.now, "x"))
+    assert hub.unanalysed == 10
+    hub.tick()
+    hub.emit(TextChunk("s", clock.now, "x"))
+    assert hub.unanalysed == 10
+
+
+async def test_rewards_on_a_chaotic_map_are_found_chaotic(tmp_path: Path) -> None:
+    """From a file of lines to a verdict, through the adapter, the fold and the engine thread."""
+    x, lines = 0.3, []
+    for _ in range(600):
+        x = 3.9 * x * (1 - x)
+        lines.append(f'{{"text": "step", "tokens": 1, "reward": {x}}}\n')
+    (tmp_path / "rewards.ndjson").write_text("".join(lines))
+    state = await measure([str(tmp_path / "rewards.ndjson")], Options(fast=True), analysis_wait=120.0)
+    assert state.attractor_type == Attractor.CHAOTIC
+    assert state.is_chaotic
+    assert state.analysed == "rewards.ndjson: reward"
+    assert state.lyapunov_exponent == pytest.approx(0.496, rel=0.15)  # of the logistic map at r = 3.9
+    assert complaint(state) == ""
+
+
+async def test_too_few_samples_stay_unknown(tmp_path: Path) -> None:
+    (tmp_path / "few.ndjson").write_text('{"text": "a", "reward": 0.5}\n' * 5)
+    state = await measure([str(tmp_path / "few.ndjson")], Options(fast=True), analysis_wait=120.0)
+    assert state.attractor_type == Attractor.UNKNOWN
+    assert (state.lyapunov_exponent, state.is_chaotic) == (None, None)
