@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Container
 from textual.strip import Strip
@@ -201,6 +202,19 @@ async def test_what_does_not_fit_is_told_and_reached_by_keys() -> None:
         assert app.lines[0].startswith("Attractor")
         await pilot.press("pagedown", "up")
         assert app.lines[0].startswith("Avg Reward")
+
+
+async def test_the_wheel_scrolls() -> None:
+    panel = TemporalAnalysis(replace(TEMPORAL, reason="word " * 60))
+    app = Alone(panel, 40, 7)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot._post_mouse_events([events.MouseScrollDown], TemporalAnalysis, offset=(3, 3))
+        await pilot.pause()
+        assert app.lines[0].startswith("Avg Reward")
+        await pilot._post_mouse_events([events.MouseScrollUp], TemporalAnalysis, offset=(3, 3))
+        await pilot.pause()
+        assert app.lines[0].startswith("Attractor")
 
 
 async def test_a_panel_that_shows_all_leaves_the_arrows_to_the_app() -> None:

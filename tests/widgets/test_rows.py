@@ -322,6 +322,31 @@ def test_a_tall_panel_shows_messages_whole() -> None:
         assert " ".join(message.text.split()[-4:]) in said
 
 
+def test_a_long_open_message_shows_its_end_and_keeps_its_lines_still() -> None:
+    open_message = MESSAGES.messages[-1]
+    words = [f"word{k}" for k in range(3000)]
+    shown: list[list[str]] = []
+    for end in (2900, 2901, 2902, 2903):
+        view = MessagesView((replace(open_message, text=" ".join(words[:end])),))
+        shown.append(texts(messages_rows(view, 60, 30)))
+        assert shown[-1][-1].endswith(f"word{end - 1}▌")
+        assert 12 <= len(shown[-1]) <= 13
+    assert shown[0][4:11] == shown[1][4:11] or shown[0][5:11] == shown[1][4:10]
+
+
+def test_an_open_message_of_line_breaks_ends_where_it_ends() -> None:
+    text = "\n".join(str(k) for k in range(5000))
+    view = MessagesView((replace(MESSAGES.messages[-1], text=text),))
+    assert texts(messages_rows(view, 60, 30))[-1].strip() == "4999▌"
+
+
+def test_a_finished_message_is_bounded_and_says_so() -> None:
+    view = MessagesView((replace(MESSAGES.messages[0], text="word " * 10_000),))
+    rows = messages_rows(view, 60, 30)
+    assert len(rows) <= 41
+    assert texts(rows)[-1].endswith("…")
+
+
 def test_a_simulated_message_among_others_says_so() -> None:
     mixed = MessagesView((MESSAGES.messages[0], replace(MESSAGES.messages[1], simulated=True)))
     said = texts(messages_rows(mixed, 60, 5))

@@ -10,13 +10,13 @@ from textual.reactive import var
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, Span, cut, cut_front, wrap
+from midstream_widgets.lines import Row, Span, cut, cut_front, pad, wrap
 from midstream_widgets.views import MessageLine, MessagesView
 
 WRAP_FROM = 12
 """Rows from which the panel is tall enough to show messages whole."""
-MESSAGE_LINES = 12
-"""Rows of one message at most."""
+MESSAGE_LINES, OPEN_LINES = 40, 12
+"""Rows at most of one message, and of one that is still coming."""
 LABEL_WIDTH = 12
 
 
@@ -28,7 +28,7 @@ def _head(message: MessageLine, width: int, mixed: bool) -> tuple[Span, ...]:
         parts.append((f"{message.clock} ", "muted"))
     parts.append((f"{role.sign} ", role.style))
     if width >= 60:
-        parts.append((f"{cut(role.word if message.role else 'message', 9):<9} ", role.style))
+        parts.append((f"{pad(role.word if message.role else 'message', 9)} ", role.style))
     if width >= 48:
         parts.append((f"{cut(message.stream, LABEL_WIDTH)} ", "label"))
     if mixed and message.simulated:
@@ -44,34 +44,49 @@ def _tokens(message: MessageLine, width: int) -> str:
     return f" {f.count(message.tokens, message.tokens_estimated)} tok"
 
 
-@lru_cache(maxsize=512)
-def message_rows(message: MessageLine, width: int, wrapped: bool, mixed: bool) -> tuple[Row, ...]:
-    """One row with the end of an open message or the start of a finished one; or, ``wrapped``, all of it."""
+def _one_line(message: MessageLine, head: tuple[Span, ...], width: int) -> Row:
+    """The start of a finished message, the end of an open one."""
+    tokens = _tokens(message, width)
+    room = width - sum(cell_len(text) for text, _ in head) - cell_len(tokens)
+    text = cut_front(message.text, room - 1) + glyphs.TYPING if message.open else cut(message.text, room)
+    gap = " " * max(0, room - cell_len(text)) if tokens else ""
+    return Row((*head, (text, "value"), (gap, ""), (tokens, "muted")), key=(message.serial, 0))
+
+
+def _wrapped(message: MessageLine, width: int) -> list[str]:
+    """The lines of a finished message from its start, of an open one to its end."""
+    if not message.open:
+        return wrap(message.text, width, MESSAGE_LINES)
+    # A growing text is wrapped from a place that seldom moves, so that the lines above its end stay as they are.
+    chunk = max(1, width * OPEN_LINES)
+    start = max(0, len(message.text) // chunk - 1) * chunk
+    lines = wrap(message.text[start:], width, 2 * chunk)
+    if start or len(lines) > OPEN_LINES:
+        lines = lines[-OPEN_LINES:]
+        lines[0] = cut(f"…{lines[0]}", width)
+    return [*lines[:-1], lines[-1] + glyphs.TYPING]
+
+
+def _rows(message: MessageLine, width: int, wrapped: bool, mixed: bool) -> tuple[Row, ...]:
     head = _head(message, width, mixed)
-    used = sum(cell_len(text) for text, _ in head)
-    room = width - used
     if not wrapped:
-        tokens = _tokens(message, width)
-        room -= cell_len(tokens)
-        if message.open:
-            text = cut_front(message.text, room - 1) + glyphs.TYPING
-        else:
-            text = cut(message.text, room)
-        gap = " " * max(0, room - cell_len(text)) if tokens else ""
-        return (Row((*head, (text, "value"), (gap, ""), (tokens, "muted")), key=(message.serial, 0)),)
+        return (_one_line(message, head, width),)
+    used = sum(cell_len(text) for text, _ in head)
     indent = used if used <= width // 3 else 2
-    if indent == used:
-        lines = wrap(message.text, room - 1, MESSAGE_LINES) or [""]
-    else:
-        lines = ["", *wrap(message.text, width - indent - 1, MESSAGE_LINES - 1)]
-    if message.open:
-        lines[-1] += glyphs.TYPING
+    lines = [] if indent == used else [""]  # a long head has a line of its own
+    lines += _wrapped(message, max(1, width - indent - 1))
     first = Row((*head, (lines[0], "value")), key=(message.serial, 0))
     blank = (" " * indent, "")
-    return (
-        first,
-        *(Row((blank, (line, "value")), key=(message.serial, k)) for k, line in enumerate(lines[1:], 1)),
-    )
+    rest = (Row((blank, (line, "value")), key=(message.serial, k)) for k, line in enumerate(lines[1:], 1))
+    return first, *rest
+
+
+_rows_once = lru_cache(maxsize=256)(_rows)
+
+
+def message_rows(message: MessageLine, width: int, wrapped: bool, mixed: bool) -> tuple[Row, ...]:
+    """One row, or ``wrapped`` as many as it takes; remembered for a message that will not change any more."""
+    return (_rows if message.open else _rows_once)(message, width, wrapped, mixed)
 
 
 def messages_rows(view: MessagesView, width: int, height: int) -> list[Row]:
