@@ -1,6 +1,6 @@
 """Our media path (decode, small view, levels, resampling, events, event loop) against bare PyAV demux and decode.
 
-``python benchmarks/decode.py [FILE...]``. Without files it makes clips of waves under film grain with a noisy tone. Both
+``python benchmarks/decode.py [FILE...]``. Without files it makes clips: waves under film grain, and a noisy tone. Both
 sides use libav's threads alike; the table's ratio is of processor time, the wall time's stands in the last column.
 Target: at least 0.9 for 720p and 1080p at ordinary bit rates. A small picture decodes in so few microseconds that a
 view, its levels and the resampled sound can't be had for a tenth of that; its row is shown as it is.
