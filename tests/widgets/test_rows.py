@@ -276,12 +276,13 @@ def test_wide_columns_line_up_and_the_cursor_shows() -> None:
     assert [row.base for row in rows].count("selected") == 1
 
 
-def test_one_provenance_for_all_is_left_to_the_border() -> None:
+def test_one_provenance_for_all_is_left_to_the_border_where_room_is_short() -> None:
     simulated = tuple(replace(row, provenance="simulated") for row in METRICS.rows)
     for width in (36, 60, 100):
         said = "\n".join(texts(metrics_rows(MetricsView(simulated), width, 5)))
         assert "simulated" not in said
         assert "From" not in said
+    assert "simulated" in texts(metrics_rows(MetricsView(simulated), 100, 9))[1]
 
 
 def test_columns_go_by_rank_when_room_is_short() -> None:

@@ -123,13 +123,12 @@ def card(row: MetricsRow, mixed: bool, width: int) -> list[tuple[Span, ...]]:
     return [justify(head, state, width).spans, (("  ", ""), *_figures(row, width - 2))]
 
 
-def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]]:
-    """The columns that fit ``width`` with their widths; ones that say nothing are left out first."""
-    mixed = len({row.provenance for row in rows}) > 1  # else the border tells it
+def _layout(rows: tuple[MetricsRow, ...], width: int, tagged: bool) -> list[tuple[Column, int]]:
+    """The columns that fit ``width``, with their widths; ones that say nothing are left out first."""
     wanted: list[tuple[Column, int]] = []
     for column in NARROW if width < SENTENCES[0] else COLUMNS:
         texts = [column.text(row) for row in rows]
-        if any(texts) and (mixed or column.title != "From"):
+        if any(texts) and (tagged or column.title != "From"):
             widest = max(map(cell_len, [*texts, column.title]))
             wanted.append((column, min(max(widest, column.least), 32)))
     # In a narrow panel the name gives way before a column goes, in a wide one after.
@@ -148,9 +147,9 @@ def _layout(rows: tuple[MetricsRow, ...], width: int) -> list[tuple[Column, int]
     return wanted
 
 
-def _columns(rows: tuple[MetricsRow, ...], width: int) -> tuple[Row, list[tuple[Span, ...]]]:
-    """The header, and the spans of each row, in columns."""
-    layout = _layout(rows, width)
+def _columns(rows: tuple[MetricsRow, ...], width: int, tagged: bool) -> tuple[Row, list[tuple[Span, ...]]]:
+    """The header, and the spans of each row, in columns; ``tagged`` rows tell their provenance."""
+    layout = _layout(rows, width, tagged)
     gap = " " * (2 if sum(cells + 2 for _, cells in layout) - 2 <= width else 1)
 
     def line(texts: Iterable[str], styles: Iterable[str]) -> tuple[Span, ...]:
@@ -180,7 +179,8 @@ def metrics_rows(
     elif SENTENCES[0] <= width < SENTENCES[1]:
         blocks = [[sentence(row, mixed, inner)] for row in view.rows]
     else:
-        header, lines = _columns(view.rows, inner)
+        # A provenance that all share is in the border too: it gives way when rows would not fit otherwise.
+        header, lines = _columns(view.rows, inner, mixed or height > len(view.rows))
         blocks = [[line] for line in lines]
     rows = [header] if header is not None and height > len(blocks) else []
     for row, block in zip(view.rows, blocks, strict=True):
