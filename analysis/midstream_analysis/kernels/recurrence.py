@@ -67,21 +67,27 @@ def lines_kernel(x, order, dimension, delay, radius, theiler, diagonal, vertical
             _clear(row, words, count - first, 64 * words)
             _clear(row, words, i - theiler - first, i + theiler + 1 - first)
             carry = edge_vertical[i]
+            began = began_vertical[i]
             for w in range(words):
                 bits = row[w]
+                if (bits | carry) == np.uint64(0):
+                    continue
                 points += popcount(bits)
                 turns = bits ^ ((bits << ONE) | carry)
+                column = first + 64 * w
+                if carry != np.uint64(0) and turns != np.uint64(0):
+                    vertical[column + popcount(~turns & (turns - ONE)) - began] += 1
+                    turns &= turns - ONE
                 carry = bits >> np.uint64(63)
-                while turns != np.uint64(0):
-                    lowest = turns & (~turns + ONE)
-                    b = popcount(lowest - ONE)
-                    turns ^= lowest
-                    j = first + 64 * w + b
-                    if bits & lowest:
-                        began_vertical[i] = j
-                    else:
-                        vertical[j - began_vertical[i]] += 1
+                while turns != np.uint64(0):  # now they alternate: begin, end
+                    b = popcount(~turns & (turns - ONE))
+                    turns &= turns - ONE
+                    began = column + b
+                    if turns != np.uint64(0):
+                        vertical[popcount(~turns & (turns - ONE)) - b] += 1
+                        turns &= turns - ONE
             edge_vertical[i] = carry
+            began_vertical[i] = began
 
             if i > first + 64 * words:
                 continue
@@ -98,17 +104,19 @@ def lines_kernel(x, order, dimension, delay, radius, theiler, diagonal, vertical
                 carry = above[skip - 1] >> np.uint64(63)
             for w in range(skip, words):
                 bits = here[w]
+                if (bits | above[w] | carry) == np.uint64(0):
+                    continue
                 turns = bits ^ ((above[w] << ONE) | carry)
                 carry = above[w] >> np.uint64(63)
-                while turns != np.uint64(0):
-                    lowest = turns & (~turns + ONE)
-                    b = popcount(lowest - ONE)
-                    turns ^= lowest
-                    d = first + 64 * w + b - i
-                    if bits & lowest:
-                        began_diagonal[d] = i
-                    else:
-                        diagonal[i - began_diagonal[d]] += 1
+                offset = first + 64 * w - i
+                begins = turns & bits
+                ends = turns & ~bits
+                while ends != np.uint64(0):
+                    diagonal[i - began_diagonal[offset + popcount(~ends & (ends - ONE))]] += 1
+                    ends &= ends - ONE
+                while begins != np.uint64(0):
+                    began_diagonal[offset + popcount(~begins & (begins - ONE))] = i
+                    begins &= begins - ONE
             edge_next[i] = here[words - 1] >> np.uint64(63)
         edge_diagonal[:] = edge_next
     return points
