@@ -136,12 +136,16 @@ def _is_numeric(x: Any) -> bool:
     if not isinstance(x, np.ndarray):
         try:
             x = np.asarray(_sequence(x))
-        except ValueError:  # ragged: a sequence of tuples, say
+        except ValueError:  # ragged (tuples, say), or no sequence, which is said later
             return False
+    if x.dtype.kind == "c":
+        raise ValueError("complex numbers have no warping distance here: compare their parts or magnitudes")
     return x.dtype.kind in "biuf" or not x.size
 
 
 def _sequence(x: Any) -> Any:
+    if type(x) in (list, tuple, str):  # the usual; the checks below cost more than a short comparison
+        return x
     if isinstance(x, np.ndarray):
         if x.ndim != 1:
             raise ValueError(f"a sequence must be one-dimensional, not of shape {x.shape}")

@@ -54,9 +54,12 @@ def recurring_patterns(
         raise ValueError("min_support and min_confidence must be between 0 and 1")
     places = _occurrences(symbols, max_length + 1, min_count)
     n = len(symbols)
-    # A part of a longer pattern that occurs as often says nothing of its own.
+    # A part of a longer pattern that occurs as often says nothing of its own; one too long is given by its beginning.
     absorbed = {
-        part for p in places for part in (p[1:], p[:-1]) if part and len(places[part]) == len(places[p])
+        part
+        for p in places
+        for part in ((p[1:], p[:-1]) if len(p) <= max_length else (p[1:],))
+        if part and len(places[part]) == len(places[p])
     }
     found = []
     for pattern, starts in places.items():

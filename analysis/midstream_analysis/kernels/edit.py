@@ -43,6 +43,14 @@ def _affixes(a, b):
 
 
 @njit(nogil=True, cache=True)
+def _words(count):
+    """Zeroed words that begin on a cache line: a block across two lines is loaded at half the speed."""
+    words = np.zeros(count + LANES, np.uint64)
+    skip = (64 - words.ctypes.data % 64) % 64 // 8
+    return words[skip : skip + count]
+
+
+@njit(nogil=True, cache=True)
 def _masks(strip, rows, width):
     """Match masks of the strip, one row of `width` words a distinct symbol; `rows` gets each symbol's offset.
 
@@ -54,21 +62,15 @@ def _masks(strip, rows, width):
         if rows[symbol] == 0:
             distinct += 1
             rows[symbol] = distinct * width
-    masks = np.zeros((distinct + 1) * width, np.uint64)
+    masks = _words((distinct + 1) * width)
     for i in range(strip.size):
         masks[rows[strip[i]] + (i >> 6)] |= _ONE << np.uint64(i & 63)
     return masks
 
 
 @njit(nogil=True, cache=True)
-def _lcs_column(row, masks, offset, carry):
-    for word in range(0, row.size, LANES):
-        carry = lcs_block(row, masks, word, offset, carry)
-    return carry
-
-
-@njit(nogil=True, cache=True)
 def _edit_column(plus, minus, masks, offset, state):
+    # A function of its own: inlined below, the state leaves the registers (175 us become 230 at 5000 symbols).
     for word in range(0, plus.size, LANES):
         state = edit_block(plus, minus, masks, word, offset, state)
     return state
@@ -87,9 +89,13 @@ def _lcs_blocks(a, b, alphabet):
         strip = a[start : start + STRIP]
         width = (strip.size + 64 * LANES - 1) // (64 * LANES) * LANES
         masks = _masks(strip, rows, width)
-        row = np.full(width, _ALL)
+        row = _words(width)
+        row[:] = _ALL
         for j in range(b.size):
-            carries[j] = _lcs_column(row, masks, rows[b[j]], np.int64(carries[j]))
+            carry, offset = np.int64(carries[j]), rows[b[j]]
+            for word in range(0, width, LANES):
+                carry = lcs_block(row, masks, word, offset, carry)
+            carries[j] = carry
         for word in row:
             length += _bits(~word)
     return length
@@ -108,11 +114,13 @@ def _edit_blocks(a, b, alphabet):
         strip = a[start : start + STRIP]
         width = (strip.size + 64 * LANES - 1) // (64 * LANES) * LANES
         masks = _masks(strip, rows, width)
-        plus, minus = np.full(width, _ALL), np.zeros(width, np.uint64)
+        plus, minus = _words(width), _words(width)
+        plus[:] = _ALL
         for j in range(b.size):
-            s = np.int64(states[j])
-            carry, up, down = _edit_column(plus, minus, masks, rows[b[j]], (s & 1, (s >> 1) & 1, s >> 2))
-            states[j] = carry | (up << 1) | (down << 2)
+            s, offset = np.int64(states[j]), rows[b[j]]
+            state = (s & 1, (s >> 1) & 1, s >> 2)
+            state = _edit_column(plus, minus, masks, offset, state)
+            states[j] = state[0] | (state[1] << 1) | (state[2] << 2)
         # Vertical differences of the last column, without the padding of the last block.
         for word in range(width):
             left = strip.size - 64 * word
