@@ -127,7 +127,7 @@ def permutation_entropy() -> Iterator[Row]:
 
 
 def determinism() -> Iterator[Row]:
-    """m = 3, delay 1, minimal line 2, maximum norm, radius 0.2 sd; single-precision values, as pyunicorn stores them."""
+    """m = 3, delay 1, minimal line 2, maximum norm, radius 0.2 sd; single-precision values, as pyunicorn stores."""
     from midstream_analysis.recurrences import recurrence
 
     plots = peer("pyunicorn.timeseries", "pyunicorn")

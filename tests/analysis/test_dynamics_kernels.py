@@ -13,7 +13,8 @@ import pytest
 from tests.analysis.inputs import JIT
 
 MODULES = (
-    "bits", "correlation", "divergence", "entropies", "information", "neighbours", "recurrence", "regression", "tangent",
+    "bits", "correlation", "divergence", "entropies", "information", "neighbours", "recurrence", "regression",
+    "tangent",
 )  # fmt: skip
 ROOT = Path(__file__).parents[2]
 SAFE = {"reassoc", "contract", "nsz", "arcp"}
