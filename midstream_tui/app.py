@@ -23,8 +23,8 @@ from .config import DEFAULT_REFRESH_MS, REFRESH_MS, RecentSources, clamp_refresh
 from .export import write_export
 from .hub import Hub
 from .pulse import Pulse
+from .screens.choice import Choice, Remove
 from .screens.dashboard import DashboardScreen
-from .screens.picker import Choice, PickerScreen
 from .session import Area
 from .themes import DEFAULT_THEME, THEMES
 
@@ -200,6 +200,8 @@ class MidStreamApp(App[None]):
         self.select(event.stream)
 
     def action_streams(self) -> None:
+        from .screens.picker import PickerScreen  # its widgets are not needed for the first paint
+
         now = self.hub.options.clock()
         streams = [
             Choice("stream", name, f"{name}  {tally.source}", str(tally.state(now)))
@@ -215,8 +217,8 @@ class MidStreamApp(App[None]):
         else:
             self.open_source(choice.value)
 
-    @on(PickerScreen.Remove)
-    def _remove(self, event: PickerScreen.Remove) -> None:
+    @on(Remove)
+    def _remove(self, event: Remove) -> None:
         if event.choice.kind == "source":
             self.recent.remove(event.choice.value)
         else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -19,6 +17,7 @@ from midstream_adapters.base import SourceError
 from midstream_adapters.redact import redact
 from midstream_adapters.registry import kind_of, known_kinds
 from midstream_tui.bindings import PICKER
+from midstream_tui.screens.choice import Choice, Remove
 from midstream_widgets.glyphs import STATES
 
 _COLOURS = {
@@ -29,28 +28,11 @@ _COLOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An entry of the list: an open stream by id, or an address to open."""
-
-    kind: Literal["stream", "source"]
-    value: str
-    label: str
-    state: str = ""
-
-
 class PickerScreen(ModalScreen[Choice | None]):
-    """Dismisses with what was chosen, or None. Closing a stream is said at once by `Remove`."""
+    """Dismisses with what was chosen, or None. Closing a stream is said at once, by `Remove`."""
 
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = PICKER
-
-    class Remove(Message):
-        """The user wants `choice` closed (a stream) or gone from the list (an address)."""
-
-        def __init__(self, choice: Choice) -> None:
-            super().__init__()
-            self.choice = choice
 
     def __init__(self, streams: list[Choice], recent: list[str]) -> None:
         super().__init__()
@@ -133,4 +115,4 @@ class PickerScreen(ModalScreen[Choice | None]):
         if choice is not None:
             self._choices.remove(choice)
             self._fill()
-            self.post_message(self.Remove(choice))
+            self.post_message(Remove(choice))
