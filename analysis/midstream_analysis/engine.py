@@ -173,7 +173,7 @@ class Engine:
                 policy=self._scheduler.policy,
                 warming=self._warming,
                 failed=self._failed,
-                pending=len(self._scheduler),
+                pending=len(self._scheduler) + sum(len(s.heard) for s in self._talking) + self._news,
                 done=self._done,
                 late=self._late,
                 superseded=self._scheduler.superseded,
@@ -239,6 +239,8 @@ class Engine:
                     break
                 job = self._scheduler.pop() if self._ready() else None
                 stream = self._streams.get(job.series.stream) if job else None
+                if job:
+                    self._dirty = self._news = True  # from now on: what is in work is not yet reported
             if job and stream:
                 self._do(job, stream)
             self._converse()
@@ -271,7 +273,6 @@ class Engine:
             self._done += 1
             self._late += self._clock() > job.deadline
             stream.series[job.series.observable] = result
-            self._dirty = self._news = True
 
     def _converse(self) -> None:
         """Hear what waits, a batch a stream in turn, for at most a slice of time."""
@@ -329,7 +330,7 @@ class Engine:
                 with self._wake:
                     self._blame(f"{stream.name}/conversation", error)
         with self._wake:
-            self._dirty = self._news = False
+            self._dirty = False
             self._serial += 1
             report = AnalysisReport(
                 series={
@@ -347,3 +348,4 @@ class Engine:
         except Exception as error:
             with self._wake:
                 self._blame("on_report", error)
+        self._news = False  # now, so that whoever sees nothing pending has seen it all

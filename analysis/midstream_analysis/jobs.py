@@ -23,7 +23,7 @@ class Series:
 
     stream: str
     observable: str
-    values: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64] | list[float]
     dt: float
     deadline: float
     priority: int = 0
@@ -55,10 +55,11 @@ class Utterance:
 class EngineStatus:
     """The engine's own health. Times are in seconds, ``None`` before the first job.
 
-    ``warming`` is the share of warm-up done, ``None`` when the kernels are ready; ``late`` counts jobs that finished
-    after the earliest deadline they answered for; ``superseded`` submissions replaced by newer ones before their turn;
-    ``dropped`` utterances shed because a stream's queue was full; ``refused`` submissions beyond the observables
-    one stream may have; ``evicted`` streams that made room for newer ones.
+    ``warming`` is the share of warm-up done, ``None`` when series can be analysed; ``pending`` counts the series and
+    utterances that wait, and one while a result is in work or not yet reported: at 0 all is said. ``late`` counts jobs
+    that finished after the earliest deadline they answered for; ``superseded`` submissions replaced by newer ones
+    before their turn; ``dropped`` utterances shed because a stream's queue was full; ``refused`` submissions beyond
+    the observables one stream may have; ``evicted`` streams that made room for newer ones.
     """
 
     alive: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -304,6 +305,7 @@ def test_without_numba_series_say_why_and_conversation_goes_on() -> None:
     assert engine.status.errors == 0
 
 
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") != "0", reason="nothing compiles without JIT")
 def test_stop_is_obeyed_within_a_step_before_the_next_kernel_compiles() -> None:
     import numba
 
@@ -370,6 +372,20 @@ def test_a_real_series_and_a_real_conversation() -> None:
     assert talk.learning is not None
     assert talk.learning.predicted_next is not None
     assert talk.learning.average_reward == 0.5
+
+
+def test_nothing_is_pending_when_all_is_reported_and_not_before() -> None:
+    work, inbox = Recorder(), Inbox()
+    with running(quiet(inbox, analyse=work)) as engine:
+        engine.submit(series("a"))
+        assert work.entered.wait(PATIENCE)
+        assert engine.status.pending == 1  # in work
+        engine.submit(series("b"))
+        engine.hear(Utterance("s", "hello"))
+        assert engine.status.pending == 3
+        work.gate.set()
+        inbox.until(lambda report: len(report.series) == 2 and "s" in report.conversations)
+    assert engine.status.pending == 0
 
 
 def test_it_starts_again() -> None:
