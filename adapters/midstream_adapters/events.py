@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -171,6 +172,16 @@ class Dropped(Event):
     kind: Kind
     count: int
     where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures(Event):
+    """What a source tells of itself, by name (``"live_latency_s"``, ``"variant"``): each value replaces its last.
+
+    Names end in their unit. A figure that is not known is left out.
+    """
+
+    values: Mapping[str, float | str]
 
 
 MEDIA = (AudioChunk, VideoFrame)
