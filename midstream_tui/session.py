@@ -36,6 +36,8 @@ from .transcript import Message, Transcript
 RECENT = 5
 MOST_STREAMS = 256
 SAMPLE_EVERY = 0.25
+ENOUGH = 64
+"""Samples below which `classify` says unknown."""
 OBSERVABLES = ("reward", "token rate", "interval", "motion", "luma", "level", "frame interval")
 """What is analysed, the most telling first."""
 
@@ -243,16 +245,19 @@ class Session:
     def focus(self) -> tuple[Tally, str | None] | None:
         """The stream that the analysis panels show, and its most telling observable, if it has one.
 
-        The selected stream, else the first one with a reward, text, video, audio, in this order.
+        The selected stream, else any; an observable with enough samples for a verdict goes first, then the order of
+        `OBSERVABLES`.
         """
         chosen = self.streams.get(self.selected) if self.selected else None
         tallies = [chosen] if chosen is not None else list(self.streams.values())
         if chosen is not None and self.observable in chosen.series:
             return chosen, self.observable
-        for observable in OBSERVABLES:
-            for tally in tallies:
-                if observable in tally.series:
-                    return tally, observable
+        for least in (ENOUGH, 1):
+            for observable in OBSERVABLES:
+                for tally in tallies:
+                    series = tally.series.get(observable)
+                    if series is not None and len(series.samples) >= least:
+                        return tally, observable
         return (tallies[0], None) if tallies else None
 
     def next_observable(self) -> None:

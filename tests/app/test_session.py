@@ -238,6 +238,20 @@ def test_the_next_observable_goes_round(session: Session, clock: FakeClock) -> N
     assert seen == ["interval", "reward", "interval"]
 
 
+def test_what_has_enough_samples_is_shown_first(session: Session, clock: FakeClock) -> None:
+    for n in range(80):
+        session.apply(TextChunk("chat", clock.advance(0.1), "x", reward=0.5 if n < 10 else None))
+    session.apply(frame("cam", clock.now))
+    focus = session.focus()
+    assert focus is not None
+    assert (focus[0].stream, focus[1]) == ("chat", "interval")  # 79 intervals, but 10 rewards
+    for _ in range(60):
+        session.apply(TextChunk("chat", clock.advance(0.1), "x", reward=0.5))
+    focus = session.focus()
+    assert focus is not None
+    assert focus[1] == "reward"
+
+
 def test_forgetting_a_stream(session: Session, clock: FakeClock) -> None:
     session.apply(TextChunk("s", clock.now, "x"))
     session.selected = "s"
