@@ -54,9 +54,7 @@ def lines_kernel(x, order, dimension, delay, radius, theiler, diagonal, vertical
     edge_diagonal = np.zeros(count + 1, np.uint64)
     edge_next = np.zeros(count + 1, np.uint64)
     points = 0
-    for block in range(
-        count // columns + 1
-    ):  # column N, always empty, closes the lines that reach the border
+    for block in range(count // columns + 1):  # column N, always empty, closes lines at the border
         first = block * columns
         words = min(BLOCK, ((count - first) >> 6) + 1)
         within_kernel(x, order, radius, first, x.size, within)
