@@ -248,7 +248,8 @@ class Engine:
             if self._dirty and (self._clock() >= next_post or (self._news and self._steps)):
                 self._post()
                 next_post = self._clock() + self._interval
-            if self._steps and not self._stopping:
+            # What the engine itself does not need is warmed up while there is nothing else to do.
+            if self._steps and not self._stopping and not (self._ready() and self._scheduler):
                 self._warm_one()
         if self._dirty:
             self._post()

@@ -141,6 +141,38 @@ def test_numba_that_cannot_be_loaded_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert "\n" not in str(caught.value)
 
 
+def test_conversation_needs_no_numba() -> None:
+    code = """
+import sys, threading
+sys.modules["numba"] = None
+from midstream_analysis.engine import Engine, Series, Utterance
+done = threading.Event()
+def on_report(report):
+    if report.series and report.conversations:
+        print(report.failed == report.series["s", "x"].classification.reason, report.failed, sep="|")
+        print(report.conversations["s"].moves[0].label, report.conversations["s"].learning.transitions, sep="|")
+        done.set()
+engine = Engine(on_report, interval_s=0.0)
+engine.submit(Series("s", "x", [1.0, 2.0], 1.0, 0.0))
+for _ in range(3):
+    engine.hear(Utterance("s", "What is the capital of France?", "user"))
+engine.start()
+assert done.wait(60), engine.status
+assert engine.stop(30)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(SOURCE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert run.returncode == 0, run.stderr
+    first, last = run.stdout.splitlines()[0], run.stdout.splitlines()[-1]
+    assert first.startswith("True|numba cannot be loaded: ")
+    assert last == "question|1"
+
+
 def test_every_step_does_what_it_says() -> None:
     for step in steps():
         step.run()
