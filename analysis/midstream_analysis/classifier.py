@@ -15,7 +15,7 @@ import numpy as np
 from midstream_analysis import calibration
 from midstream_analysis.checks import FloatArray, as_series, positive
 from midstream_analysis.periodicity import Fold, Tones, best_fold, find_tones, one_base, repetition_lag
-from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism
+from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism, dithered
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
 from midstream_analysis.stability import detrended, drifting_rhythm, settling_ratio, trending, trendless
 
@@ -86,7 +86,8 @@ def judge(series: FloatArray) -> Verdict:
     stable = False if drifts else trendless(x, forecasts.correlation_time)
     verdict = _rhythm(x, forecasts, lag)
     if verdict is None:
-        verdict = _gain(x, forecasts)
+        noisy = dithered(x)
+        verdict = _gain(noisy, forecasts if noisy is x else compare_forecasts(noisy))
         if verdict.label is not Attractor.UNKNOWN and drifting_rhythm(x):
             reason = "its rhythm speeds up or slows down throughout"
             verdict = Verdict(Attractor.UNKNOWN, "chirps", 1.0, reason)
@@ -127,11 +128,13 @@ def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> Verdict | None:
         seeds += [strongest * k for k in (1, 2, 3, 4)]
     fold = best_fold(x, train, seeds)
     rival = float(min(forecasts.nonlinear[0], forecasts.linear[0]))
-    limit = _fold_limit(x, train, forecasts, fold, rival)
+    far = float(min(forecasts.nonlinear[-1], forecasts.linear[-1]))
+    flat = far < 2.0 * rival  # known as well far ahead as one step ahead
+    limit = _fold_limit(x, train, fold, rival, far)
     if fold.trimmed < min(limit, 1.5 * tones.forecast_error + 1e-3):
         reason = f"one period forecasts it: error {fold.error:.2g} of the variance"
         return Verdict(Attractor.PERIODIC, "folds", _margin(limit, fold.trimmed), reason, period=fold.period)
-    limit = min(max(1.5 * rival, 5e-4), 0.6 * min(1.0, float(x[train:].var())))
+    limit = min(max((1.5 if flat else 1.0) * rival, 5e-4), 0.6 * min(1.0, float(x[train:].var())))
     if tones.omega.size and tones.forecast_error < limit:
         return _tonal(x, train, tones, _margin(limit, tones.forecast_error))
     far = float(forecasts.linear[-1])
@@ -147,16 +150,20 @@ def _rhythm(x: FloatArray, forecasts: Forecasts, lag: int) -> Verdict | None:
     return None
 
 
-def _fold_limit(x: FloatArray, train: int, forecasts: Forecasts, fold: Fold, rival: float) -> float:
-    """The largest trimmed error at which folding proves a period; 0 when it does not explain the variance."""
+def _fold_limit(x: FloatArray, train: int, fold: Fold, rival: float, far: float) -> float:
+    """The largest trimmed error at which folding proves a period; 0 when it does not explain the variance.
+
+    `rival` is the best error one step ahead, `far` the best far ahead.
+    """
     explained = 0.6 * min(1.0, float(x[train:].var()))
-    if fold.error > explained or fold.dispersion > 0.6:
+    if fold.error > explained or fold.dispersion > 0.35:
         return 0.0
-    flat = float(forecasts.nonlinear[-1]) < 2.0 * float(forecasts.nonlinear[0])
-    few = fold.period > train / (4 if flat else 8) or (not flat and fold.trimmed > 0.02)
+    few = fold.period > train / 4
+    doubtful = few or (far > 2.0 * rival and fold.trimmed > 0.02)
+    floor = 1e-3 if far < 0.01 and not few else 5e-4  # what steep waves lose between the samples
     # spikes carry the variance of some series: what is left without them has to be explained too
     body = np.sort((x[train:] - np.median(x[train:])) ** 2)[: int(0.94 * (x.size - train))]
-    return min(max((0.3 if few else 1.5) * rival, 5e-4), explained, 0.77 * float(body.mean()))
+    return min(max((0.3 if doubtful else 1.5) * rival, floor), explained, 0.77 * float(body.mean()))
 
 
 def _tonal(x: FloatArray, train: int, tones: Tones, margin: float) -> Verdict:
@@ -193,7 +200,6 @@ def _gain(x: FloatArray, forecasts: Forecasts) -> Verdict:
 def evidence(x: FloatArray, forecasts: Forecasts) -> FloatArray:
     """Five features: 1, gain, convergence, locality, and the growth of the error from one step to two."""
     convergence, locality = determinism(x, forecasts)
-    first, second = forecasts.nonlinear[:2] + 1e-20
-    growth = 0.5 * float(np.log(second / first))
     low, high = calibration.FEATURE_LOW, calibration.FEATURE_HIGH
-    return np.clip(np.array([1.0, float(forecasts.gain.max()), convergence, locality, growth]), low, high)
+    features = np.array([1.0, float(forecasts.gain.max()), convergence, locality, forecasts.growth])
+    return np.asarray(np.clip(features, low, high))

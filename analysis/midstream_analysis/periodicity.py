@@ -86,38 +86,44 @@ class Fold:
 
 
 def best_fold(x: FloatArray, train: int, seeds: list[float]) -> Fold:
-    """The period near one of `seeds` (samples) whose folding forecasts x[train:] best.
+    """The period near one of `seeds` (samples) whose folding forecasts x[train:] best, and not a multiple of it.
 
     Each seed is refined on the training part alone, by phase dispersion on a grid as fine as the phase drift allows.
     """
-    best = Fold(0.0, np.inf, np.inf, 1.0)
-    y = x[:train]
-    for seed in seeds:
-        if not 2.0 <= seed <= train / 2.5:
-            continue
-        bins = int(max(4, min(24, train // 10, round(seed) * 2)))
-        width = max(0.6 * seed * seed / train, 1e-3 * seed)
-        centre, left = seed, 1.0
-        for _ in range(3):
-            grid = centre + np.linspace(-width, width, 17)
-            grid = grid[grid >= 2.0]
-            if grid.size == 0:
-                break
-            dispersion = kernels.fold_dispersion_kernel(y, grid, bins)
-            centre, left = float(grid[np.argmin(dispersion)]), float(dispersion.min())
-            width /= 6.0
-        for period in {centre, float(round(centre)) if abs(centre - round(centre)) < 0.02 else centre}:
-            errors = kernels.fold_forecast_kernel(x, train, period, _NEIGHBOURS)
-            trimmed, error = errors[np.argmin(errors[:, 0])]
-            if trimmed < best.trimmed * (0.8 if period > best.period > 0 else 1.0):
-                best = Fold(period, float(trimmed), float(error), left)
+    folds = [_fold(x, train, seed) for seed in seeds if 2.0 <= seed <= train / 2.5]
+    if not folds:
+        return Fold(0.0, np.inf, np.inf, 1.0)
+    best = min(folds, key=lambda fold: fold.trimmed)
+    if best.trimmed < 0.6:
+        for parts in range(min(12, int(best.period / 2)), 1, -1):
+            part = _fold(x, train, best.period / parts)
+            # sampled near a rational part of its period a wave folds there too, but in a scatter of pieces
+            whole = part.dispersion < max(2.0 * best.dispersion, 0.1)
+            if whole and part.trimmed < 1.2 * best.trimmed + 3e-4 and part.error < 1.5 * best.error + 1e-3:
+                return part
     return best
+
+
+def _fold(x: FloatArray, train: int, seed: float) -> Fold:
+    bins = int(max(4, min(24, train // 10, round(seed) * 2)))
+    width = max(0.6 * seed * seed / train, 1e-3 * seed)
+    centre, left = seed, 1.0
+    for _ in range(3):
+        grid = np.maximum(centre + np.linspace(-width, width, 17), 2.0)
+        dispersion = kernels.fold_dispersion_kernel(x[:train], grid, bins)
+        centre, left = float(grid[np.argmin(dispersion)]), float(dispersion.min())
+        width /= 6.0
+    periods = [centre, float(round(centre))] if abs(centre - round(centre)) < 0.02 else [centre]
+    errors = [kernels.fold_forecast_kernel(x, train, period, _NEIGHBOURS) for period in periods]
+    which = int(np.argmin([e[:, 0].min() for e in errors]))
+    trimmed, error = errors[which][np.argmin(errors[which][:, 0])]
+    return Fold(periods[which], float(trimmed), float(error), left)
 
 
 def one_base(x: FloatArray, train: int, tones: Tones) -> tuple[float, float]:
     """Tie the tones to harmonics of one base, the strongest tone's frequency over 1..6, and forecast x[train:].
 
-    A tone that is no harmonic may be the alias of one (above half the sampling rate). Returns the best (period in
+    A weak tone that is no harmonic may be the alias of one above half the sampling rate. Returns the best (period in
     samples, mean squared error), or (0, inf): to be held against the free tones' error.
     """
     best = (0.0, np.inf)
@@ -134,10 +140,11 @@ def one_base(x: FloatArray, train: int, tones: Tones) -> tuple[float, float]:
         direct = (k >= 1) & (np.abs(f - k * base) < 0.5 / train)
         weight = (tones.amplitude * k)[direct] ** 2
         base = float(weight @ (f / np.maximum(k, 1))[direct] / weight.sum())
-        comb = np.arange(1, 1 + min(24, int(12 * parts)))
+        comb = np.arange(1, 25)
         alias = np.abs((comb * base + 0.5) % 1.0 - 0.5)
-        nearest = alias[np.argmin(np.abs(f[:, None] - alias[None, :]), axis=1)]
-        tied = np.unique(np.where(direct, k * base, nearest))
+        weak = tones.amplitude < 0.3 * tones.amplitude.max()
+        near = alias[np.argmin(np.abs(f[:, None] - alias[None, :]), axis=1)]
+        tied = np.unique(np.where(direct | ~weak, k * base, near))
         _, a, b, level, _ = kernels.refine_kernel(x[:train], 2 * np.pi * tied, 0)
         miss = (
             x[train:]

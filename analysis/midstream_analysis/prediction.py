@@ -15,23 +15,30 @@ _ORDER = 16
 _DIMENSIONS = 5
 _RIDGE = 1e-3
 _QUERIES = 320
+_TINY = 1e-12  # of a series of unit variance
+_FLOOR = (
+    0.05  # errors under a fifth of the linear model's earn no more: exact hits on a level are not dynamics
+)
 _FEW = np.array([2, 3])  # neighbours of the local-linear map, times m + 1
 _MANY = np.array([3, 9])
 
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """Best mean squared errors at each horizon (samples) of the linear and the nonlinear predictor, for unit variance.
+    """Best errors of the linear and the nonlinear predictor at each horizon (samples), for a series of unit variance.
 
-    The last horizon is far, four correlation times and more, and has no gain. `gain` is ln(E_linear / E_nonlinear) of root mean squares; `roughness` the one-step error over the spread of the
-    increments; `correlation_time` the first lag with autocorrelation under 1/e; `delay` and
-    `dimension` the embedding that forecasts best one and two steps ahead.
+    `linear` and `nonlinear` are mean squares; the last horizon is far, four correlation times and more. `gain` is
+    ln(E_linear / E_nonlinear) at the others, E the geometric mean of the absolute errors, and `growth` the rise of
+    ln E_nonlinear from one step to two. `roughness` is the one-step error over the spread of the increments;
+    `correlation_time` the first lag with autocorrelation under 1/e; `delay` and `dimension` the embedding that
+    forecasts best one and two steps ahead.
     """
 
     horizons: tuple[int, ...]
     linear: FloatArray
     nonlinear: FloatArray
     gain: FloatArray
+    growth: float
     roughness: float
     correlation_time: int
     delay: int
@@ -59,22 +66,44 @@ def compare_forecasts(x: FloatArray) -> Forecasts:
     delays = [1] if te <= 2 else [1, min(max(2, te // 2), n // 24)]
     first = max(_ORDER - 1, (_DIMENSIONS - 1) * max(delays))
     queries = _spread(first, n - 1 - int(horizons.max()), _QUERIES)
-    linear = kernels.linear_errors_kernel(x, _ORDER, horizons, queries).min(axis=0)
+    floors = np.full(horizons.size, _TINY)
+    floors += _FLOOR * kernels.linear_errors_kernel(x, _ORDER, horizons, queries, floors)[..., 0].min(axis=0)
+    linear = kernels.linear_errors_kernel(x, _ORDER, horizons, queries, floors).min(axis=0)  # (H, 2)
     theiler = min(te, n // 16)
     errors = np.array(
         [
-            kernels.neighbour_errors_kernel(x, 1, _DIMENSIONS, d, horizons, queries, theiler, _RIDGE, _FEW)
+            kernels.neighbour_errors_kernel(
+                x, 1, _DIMENSIONS, d, horizons, queries, theiler, _RIDGE, _FEW, floors
+            )
             for d in delays
         ]
     )
     nonlinear = errors.min(axis=(0, 1, 2))
-    near = (errors[..., :2] / (nonlinear[:2] + 1e-20)).sum(axis=-1).min(axis=1)
+    near = errors[..., :2, 1].sum(axis=-1).min(axis=1)
     best = np.unravel_index(int(np.argmin(near)), near.shape)
-    gain = 0.5 * np.log((linear[:-1] + 1e-20) / (nonlinear[:-1] + 1e-20))
+    gain = 0.5 * (linear - nonlinear)[:-1, 1]
+    growth = 0.5 * float(nonlinear[1, 1] - nonlinear[0, 1])
+    linear, nonlinear = linear[:, 0], nonlinear[:, 0]
     steps = float(np.diff(x).std())
     roughness = float(np.sqrt(min(linear[0], nonlinear[0]))) / max(steps, 1e-300)
     lags = tuple(int(h) for h in horizons)
-    return Forecasts(lags, linear, nonlinear, gain, roughness, te, delays[int(best[0])], int(best[1]) + 1)
+    return Forecasts(
+        lags, linear, nonlinear, gain, growth, roughness, te, delays[int(best[0])], int(best[1]) + 1
+    )
+
+
+def dithered(x: FloatArray) -> FloatArray:
+    """`x` with uniform noise of one quantum where it takes few values, so that no forecast of it is exact; else `x`.
+
+    The noise is fixed, and mirrored with the series.
+    """
+    values = np.unique(x)
+    if values.size > x.size // 2:
+        return x
+    quantum = float(np.median(np.diff(values)))
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, x.size) * np.sign(x[np.argmax(np.abs(x) > 1e-9)])
+    y: FloatArray = x + quantum * noise
+    return (y - y.mean()) / y.std()
 
 
 def _spread(first: int, last: int, most: int) -> IntArray:
@@ -95,16 +124,16 @@ def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float]:
     horizons = np.array([1, 2])
     queries = _spread((m - 1) * delay, half - 3, _QUERIES // 2)
     theiler = min(forecasts.correlation_time, x.size // 16)
+    floors = _TINY + _FLOOR * forecasts.nonlinear[:2]
 
     def errors(y: FloatArray, at: IntArray) -> FloatArray:
         found: FloatArray = kernels.neighbour_errors_kernel(
-            y, m, m, delay, horizons, at, theiler, _RIDGE, _MANY
+            y, m, m, delay, horizons, at, theiler, _RIDGE, _MANY, floors
         )
-        return found[:, m - 1]
+        return found[:, m - 1, :, 1]  # mean logarithm of the square
 
     full = errors(x, np.concatenate([queries, queries + x.size - half]))
-    few = full[:2].min(axis=0) + 1e-20
-    halves = errors(x[:half], queries)[:2].min(axis=0) + errors(x[-half:], queries)[:2].min(axis=0)
-    convergence = 0.5 * np.log((halves + 1e-20) / (2.0 * few))
-    locality = 0.5 * np.log((full[2] + 1e-20) / few)
+    few = full[:2].min(axis=0)
+    halves = 0.5 * (errors(x[:half], queries)[:2].min(axis=0) + errors(x[-half:], queries)[:2].min(axis=0))
+    convergence, locality = 0.5 * (halves - few), 0.5 * (full[2] - few)
     return float(convergence.mean()), float(locality.mean())

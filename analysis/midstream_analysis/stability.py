@@ -69,7 +69,7 @@ def trending(x: FloatArray) -> bool:
 
 
 def detrended(x: FloatArray) -> tuple[FloatArray, bool]:
-    """`x` without a line that is clearly there (t > 5 on differences' scale and a tenth of the variance), and whether."""
+    """`x` without a line that is clearly there (t > 5, a tenth of the variance), and whether it was."""
     rest, share = _line(x)
     if share < 0.1:
         return x, False

@@ -1,6 +1,8 @@
 """Forecast errors: leave-one-out AR by orthogonalisation, and leave-one-out nearest neighbours (simplex, local-linear).
 
-Both report mean squared errors at the same targets, so that their ratio compares predictors and nothing else.
+Both report errors at the same targets, so that their ratio compares predictors and nothing else: the mean square, and
+the mean logarithm of the square plus a floor (H,), which a few misses (a neighbour across a fold of the map) do not
+spoil.
 """
 
 from __future__ import annotations
@@ -14,8 +16,12 @@ IntArray = npt.NDArray[np.int64]
 
 
 @njit(nogil=True, cache=True)
-def linear_errors_kernel(x: FloatArray, order: int, horizons: IntArray, queries: IntArray) -> FloatArray:
-    """Mean squared leave-one-out error (order, H) of AR(1..order) direct forecasts, over `queries` (times of origin).
+def linear_errors_kernel(
+    x: FloatArray, order: int, horizons: IntArray, queries: IntArray, floors: FloatArray
+) -> FloatArray:
+    """Leave-one-out errors (order, H, 2), mean square and mean logarithm, of direct forecasts by AR(1..order).
+
+    `queries` are the times of origin.
 
     One modified Gram-Schmidt pass serves every order and horizon: each lag's orthonormal column lowers all residuals
     and raises the leverage; leave-one-out is residual / (1 - leverage).
@@ -34,7 +40,7 @@ def linear_errors_kernel(x: FloatArray, order: int, horizons: IntArray, queries:
         for t in range(rows):
             R[h, t] = x[first + t + horizons[h]]
     leverage = np.zeros(rows)
-    out = np.empty((order, H))
+    out = np.empty((order, H, 2))
     for p in range(order + 1):
         if p > 0:
             before = 0.0
@@ -66,12 +72,14 @@ def linear_errors_kernel(x: FloatArray, order: int, horizons: IntArray, queries:
                 R[h, t] -= dot * Q[p, t]
         if p > 0:
             for h in range(H):
-                total = 0.0
+                square, logarithm = 0.0, 0.0
                 for i in range(queries.size):
                     t = queries[i] - first
                     error = R[h, t] / max(1.0 - leverage[t], 1e-6)
-                    total += error * error
-                out[p - 1, h] = total / queries.size
+                    square += error * error
+                    logarithm += np.log(error * error + floors[h])
+                out[p - 1, h, 0] = square / queries.size
+                out[p - 1, h, 1] = logarithm / queries.size
     return out
 
 
@@ -140,8 +148,9 @@ def neighbour_errors_kernel(
     theiler: int,
     ridge: float,
     multiples: IntArray,
+    floors: FloatArray,
 ) -> FloatArray:
-    """Mean squared leave-one-out errors (1 + L, dimensions, H) for embedding dimensions m = lowest..dimensions.
+    """Leave-one-out errors (1 + L, dimensions, H, 2), as above, for embedding dimensions m = lowest..dimensions.
 
     Row 0 is simplex projection (Sugihara and May 1990): m + 1 neighbours, weights exp(-d / d_min). Row l is the
     local-linear map of multiples[l - 1] * (m + 1) neighbours (Casdagli 1992), with ridge times their mean variance on
@@ -160,7 +169,7 @@ def neighbour_errors_kernel(
     U = np.empty((dimensions, most))
     centre = np.empty(dimensions)
     mean = np.empty(H)
-    out = np.zeros((1 + multiples.size, dimensions, H))
+    out = np.zeros((1 + multiples.size, dimensions, H, 2))
     for a in range(queries.size):
         i = queries[a]
         distance[:] = 0.0
@@ -183,7 +192,8 @@ def neighbour_errors_kernel(
                     mean[h] += w * x[first + index[q] + horizons[h]]
             for h in range(H):
                 error = mean[h] / total - x[i + horizons[h]]
-                out[0, m - 1, h] += error * error
+                out[0, m - 1, h, 0] += error * error
+                out[0, m - 1, h, 1] += np.log(error * error + floors[h])
             for c in range(m):
                 for q in range(found):
                     U[c, q] = x[first + index[q] - c * delay]
@@ -218,7 +228,8 @@ def neighbour_errors_kernel(
                     for c in range(m):
                         guess += (x[i - c * delay] - centre[c]) * B[c, h]
                     error = guess - x[i + horizons[h]]
-                    out[1 + level, m - 1, h] += error * error
+                    out[1 + level, m - 1, h, 0] += error * error
+                    out[1 + level, m - 1, h, 1] += np.log(error * error + floors[h])
     out /= queries.size
     out[:, : lowest - 1] = np.inf
     return out

@@ -153,7 +153,7 @@ def fold_forecast_kernel(x: FloatArray, split: int, period: float, neighbours: I
     for t in range(split):
         p = t / period
         phase[t] = p - np.floor(p)
-    order = np.argsort(phase)
+    order = np.argsort(phase, kind="mergesort")  # equal phases stay in order of time
     ps, xs = phase[order], x[:split][order]
     out = np.zeros((neighbours.size, 2))
     errors = np.empty(x.size - split)
