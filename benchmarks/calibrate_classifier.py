@@ -61,8 +61,6 @@ def main(seeds: int) -> None:
                 truth.append(family.label)
                 sizes.append(n)
     X, known = np.array(features), np.array(exact)
-        "/tmp/feat.npz", X=X, y=np.array([str(t) for t in truth]), n=np.array(sizes), name=np.array(names)
-    )
     y = np.array([label is Attractor.CHAOTIC for label in truth], dtype=float)
     cost = np.where(y > 0, 1.0, NOISE_COST)
     gain_weights = logistic(X[known], y[known], cost[known], np.full(5, 0.1), np.zeros(5))

@@ -71,7 +71,8 @@ def accuracy(results: list[Result]) -> None:
         print(f"| {n} | {c['all']} | {c['right'] / c['all']:.1%} | {tuning:.1%} | {held:.1%} | {noise} |")
     sizes = list(by_size)
     print(
-        f"\n| family | label | {' | '.join(f'n={n}' for n in sizes)} | taken for |\n|---|---|{'---|' * (len(sizes) + 1)}"
+        f"\n| family | label | {' | '.join(f'n={n}' for n in sizes)} | taken for |\n"
+        f"|---|---|{'---|' * (len(sizes) + 1)}"
     )
     for name, rows in by_family.items():
         shares = [float(np.mean(rows[n])) for n in sizes]
@@ -96,7 +97,8 @@ def calibration(results: list[Result]) -> None:
         out = row & held
         tail = f"{said[out].mean():.1%} | {right[out].mean():.1%} ({out.sum()})" if out.any() else "- | -"
         print(
-            f"| {low:.2f}-{min(high, 1):.2f} | {row.sum()} | {said[row].mean():.1%} | {right[row].mean():.1%} | {tail} |"
+            f"| {low:.2f}-{min(high, 1):.2f} | {row.sum()} | {said[row].mean():.1%} | {right[row].mean():.1%} "
+            f"| {tail} |"
         )
     print(f"\nmean |said - right| over ten equal bins: {_calibration_error(said, right):.3f}")
 

@@ -79,8 +79,12 @@ def judge(series: FloatArray) -> Verdict:
     x, drifts = detrended(x)
     lag, difference = repetition_lag(x)
     if lag and difference < 1e-6:
+        # a smooth wave whose period is no whole number repeats exactly only after several
+        fold = best_fold(x, x.size - x.size // 4, [float(lag)])
+        whole = fold.period > 0.9 * lag or fold.dispersion > 0.05 or fold.trimmed > 0.01
+        period = float(lag) if whole else fold.period
         return Verdict(
-            Attractor.PERIODIC, "repeats", 1.0, f"repeats every {lag} samples", not drifts, float(lag)
+            Attractor.PERIODIC, "repeats", 1.0, f"repeats every {period:.4g} samples", not drifts, period
         )
     forecasts = compare_forecasts(x)
     stable = False if drifts else trendless(x, forecasts.correlation_time)

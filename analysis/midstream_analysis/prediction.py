@@ -102,8 +102,8 @@ def dithered(x: FloatArray) -> FloatArray:
         return x
     quantum = float(np.median(np.diff(values)))
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, x.size) * np.sign(x[np.argmax(np.abs(x) > 1e-9)])
-    y: FloatArray = x + quantum * noise
-    return (y - y.mean()) / y.std()
+    y = x + quantum * noise
+    return np.asarray((y - y.mean()) / y.std())
 
 
 def _spread(first: int, last: int, most: int) -> IntArray:

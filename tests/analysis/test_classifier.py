@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import tests.analysis.families_linear  # noqa: F401 (registers its families)
 from midstream_analysis import classifier
 from midstream_analysis.classifier import LONGEST, SHORTEST, classify
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
-
-import tests.analysis.families_linear  # noqa: F401 (registers its families)
 from tests.analysis.families import FAMILIES, draw
 from tests.analysis.inputs import BAD, JIT, forms
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from midstream_analysis.kernels import sinusoids as kernels
 from midstream_analysis.periodicity import best_fold, find_tones, one_base, repetition_lag
 from midstream_analysis.reference import forecasting as oracle
-
 from tests.analysis.inputs import JIT
 
 SOME = settings(max_examples=25 if JIT else 3, deadline=None)
@@ -62,7 +62,7 @@ def test_refinement_finds_frequencies_between_fourier_bins() -> None:
     t = np.arange(192)
     omega = np.array([0.4012, 0.9377])
     x = np.sin(omega[0] * t + 1) + 0.5 * np.cos(omega[1] * t)
-    found = kernels.refine_kernel(x, omega + [0.006, -0.006], 6)[0]
+    found = kernels.refine_kernel(x, omega + np.array([0.006, -0.006]), 6)[0]
     np.testing.assert_allclose(found, omega, atol=1e-6)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from midstream_analysis.kernels.prediction import linear_errors_kernel, neighbour_errors_kernel
 from midstream_analysis.prediction import compare_forecasts, decorrelation, determinism
 from midstream_analysis.reference import forecasting as oracle
-
 from tests.analysis.inputs import JIT
 
 HORIZONS = np.array([1, 2, 5])

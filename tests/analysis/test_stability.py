@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from midstream_analysis.stability import (
     detrended,
     drifting_rhythm,
