@@ -45,7 +45,7 @@ def save(svg: str, path: Path) -> None:
     path.write_text(svg, encoding="utf-8")
     if renderer := shutil.which("rsvg-convert"):
         # Without this the renderer drops the spaces that a piece of text begins with.
-        kept = svg.replace("<svg ", '<svg xml:space="preserve" ', 1).encode()
+        kept = svg.replace("<text ", '<text xml:space="preserve" ').encode()
         subprocess.run([renderer, "-o", path.with_suffix(".png")], input=kept, check=True)
 
 

@@ -78,6 +78,7 @@ def converse(hub: Hub, clock: FakeClock, turn: str, question: str, answer: str, 
 def filled(hub: Hub, clock: FakeClock) -> None:
     """Four streams: a chat, a camera file, a simulated voice, and one that was lost."""
     session = hub.session
+    session.selected = "openai:gpt"
     for stream, provenance, kinds in (
         ("openai:gpt", Provenance.LIVE, [Kind.TEXT]),
         ("clip.mp4", Provenance.FILE, [Kind.VIDEO, Kind.AUDIO]),
