@@ -44,8 +44,7 @@ class MoveClassifier:
             )
         if not (np.isfinite(scale).all() and np.isfinite(bias).all()):
             raise ValueError("move weights hold a NaN or infinite value")
-        # float32 sums of int8 steps are exact (far below 2**24) and twice as fast to gather and add as int8.
-        self._weights = weights.astype(np.float32)
+        self._weights = np.ascontiguousarray(weights, dtype=np.int8)  # 0.6 MB: stays in a core's cache
         self._scale = tuple(map(float, scale))
         self._bias = bias.astype(np.float32)
 
@@ -64,7 +63,7 @@ class MoveClassifier:
         """Return the likeliest move and its calibrated probability.
 
         Args:
-            utterance: any text; an empty one is `other` with the confidence of the model's prior for it.
+            utterance: any text; a blank one is `other`.
             previous: what was said right before, by whomever, or None.
             speaker: "user", "assistant" or a like role ("human", "agent" ...); None or any other is unknown.
             position: index of the utterance in its conversation; 0 beside a `previous` means unknown.
@@ -84,7 +83,7 @@ class MoveClassifier:
 
     def _logits(self, utterance: str, previous: str | None, speaker: str | None, position: int) -> FloatArray:
         rows, starts = features(utterance, previous, speaker, position)
-        sums = np.add.reduceat(self._weights.take(rows, axis=0), starts, axis=0)
+        sums = np.add.reduceat(self._weights.take(rows, axis=0), starts, axis=0, dtype=np.int32)
         _, second, third = starts
         sizes = (second, third - second, len(rows) - third)
         factors = np.array(
