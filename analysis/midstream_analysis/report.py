@@ -27,10 +27,11 @@ class Attractor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LyapunovFit:
-    """Largest Lyapunov exponent with the line fit it was read from (Rosenstein et al. 1993).
+    """Largest Lyapunov exponent: growth of a tangent vector under local linear maps (Sano and Sawada 1985).
 
-    ``exponent`` and ``stderr`` are per unit of time (``dt`` per sample); ``window`` is the fitted range of the
-    divergence curve in units of time; ``delay`` and ``theiler`` are in samples.
+    ``exponent`` and ``stderr`` are per unit of time (``dt`` per sample). ``window`` (units of time) and ``r_squared``
+    are of the straight part of the neighbours' divergence (Rosenstein et al. 1993) that confirms it; ``delay`` and
+    ``theiler`` are in samples.
     """
 
     exponent: float
