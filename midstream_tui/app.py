@@ -141,7 +141,7 @@ class MidStreamApp(App[None]):
         views: dict[Area, tuple[str, Callable[[], object]]] = {
             Area.METRICS: ("system", lambda: self._system_view(now)),
             Area.TEMPORAL: ("temporal", lambda: present.temporal_view(session)),
-            Area.PATTERNS: ("patterns", lambda: present.pattern_view(session)),
+            Area.PATTERNS: ("patterns", lambda: present.pattern_view(session, self.hub.unanalysed)),
             Area.STATUS: ("status", lambda: present.status_view(session, now)),
             Area.STREAMS: ("streams", lambda: present.metrics_view(session, now)),
             Area.MESSAGES: ("messages", lambda: present.messages_view(session)),

@@ -21,6 +21,8 @@ from .transcript import Message
 
 WORDS_A_TICK = 32
 """Messages handed to the engine between two ticks: at a flood, conversation analysis looks at a sample."""
+PIECES_A_TICK = 128
+"""Likewise pieces of messages still being generated, for which only loops are looked for."""
 FOCUS_EVERY = 0.5
 OTHERS_EVERY = 2.0
 LEAST_SAMPLES = 2
@@ -54,12 +56,12 @@ class Hub:
     ) -> None:
         self.options = options or Options()
         self.lock = threading.RLock()
-        self.session = Session(self.options.clock, wall, self._said)
+        self.session = Session(self.options.clock, wall, self._said, self._piece)
         self.sink: Sink = self
         self.sources: dict[str, Source] = {}
         self.unanalysed = 0
-        """Messages that conversation analysis did not look at, because they came too fast."""
-        self._words = WORDS_A_TICK
+        """Messages, and pieces of them, that conversation analysis did not look at, because they came too fast."""
+        self._words, self._pieces = WORDS_A_TICK, PIECES_A_TICK
         self._backoff = backoff
         self.on_report = on_report
         self.engine = Engine(self._reported, policy=policy, clock=self.options.clock) if engine else None
@@ -116,8 +118,22 @@ class Hub:
             self.unanalysed += 1
             return
         self._words -= 1
+        self._hear(message, message.text[:4096], True)
+
+    def _piece(self, message: Message, text: str) -> None:
+        """A message still being generated: its loops are to be found before it ends, if it ever does."""
+        if self.engine is None or message.reasoning or not text:
+            return
+        if self._pieces <= 0:
+            self.unanalysed += 1
+            return
+        self._pieces -= 1
+        self._hear(message, text, False)
+
+    def _hear(self, message: Message, text: str, complete: bool) -> None:
+        assert self.engine is not None
         self.engine.hear(
-            Utterance(message.stream, message.text[:4096], message.role, message.at, message.reward)
+            Utterance(message.stream, text, message.role, message.at, message.reward, complete=complete)
         )
 
     # -- the engine
@@ -131,7 +147,7 @@ class Hub:
         """What is due regularly: samples of rates, series for the engine. Cheap; call it every tick."""
         with self.lock:
             now = self.options.clock()
-            self._words = WORDS_A_TICK
+            self._words, self._pieces = WORDS_A_TICK, PIECES_A_TICK
             self.session.tick(now)
             if self.engine is not None:
                 self._submit(now)

@@ -116,7 +116,7 @@ def temporal_view(session: Session) -> TemporalView:
     )
 
 
-def pattern_view(session: Session) -> PatternView:
+def pattern_view(session: Session, unanalysed: int = 0) -> PatternView:
     report = session.report
     if report is None:
         return PatternView(warming=0.0)
@@ -134,6 +134,7 @@ def pattern_view(session: Session) -> PatternView:
         warming=report.warming,
         failed=report.failed,
         provenance=_badge(tally) if tally else "",
+        unread=unanalysed + report.dropped,
     )
 
 

@@ -59,7 +59,6 @@ async def measure(
                 if options.clock() > until or status.failed:
                     break
                 await asyncio.sleep(TICK)
-            await asyncio.sleep(2 * TICK)  # the report of the last job
             state = hub.analysed(state)
         return state
     finally:

@@ -68,6 +68,7 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         on_message: Callable[[Message], None] | None = None,
+        on_piece: Callable[[Message, str], None] | None = None,
     ) -> None:
         self.clock = clock
         self._wall = wall
@@ -85,7 +86,7 @@ class Session:
         self.observable: str | None = None
         """What the user chose to look at, of the selected stream; None leaves it to `focus`."""
         self.events = 0
-        self._on_message = on_message
+        self._on_message, self._on_piece = on_message, on_piece
         self._sampled = self.started
         self._fold: dict[type[Event], Callable[..., frozenset[Area]]] = {
             StreamOpened: self._opened,
@@ -175,7 +176,10 @@ class Session:
         message.tokens += tokens
         message.tokens_estimated |= guess
         tally.messages += begun
-        if not message.open and self._on_message is not None:
+        if message.open:
+            if self._on_piece is not None:
+                self._on_piece(message, chunk.text)
+        elif self._on_message is not None:
             self._on_message(message)
         return _TEXT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from midstream_adapters.base import Options, SourceError
-from midstream_adapters.events import State, TextChunk
+from midstream_adapters.events import State, TextChunk, TurnStarted
 from midstream_analysis.report import Attractor
 from midstream_tui.hub import WORDS_A_TICK, Hub
 from midstream_tui.probe import complaint, measure
@@ -71,6 +71,24 @@ async def test_a_flood_is_sampled_for_the_engine_and_that_is_counted(clock: Fake
     hub.tick()
     hub.emit(TextChunk("s", clock.now, "x"))
     assert hub.unanalysed == 10
+
+
+async def test_a_loop_is_found_while_it_is_still_being_generated() -> None:
+    hub = Hub()
+    hub.start()
+    hub.emit(TurnStarted("llm", 1.0, "t"))
+    for _ in range(60):
+        for word in ("and ", "then ", "it ", "went ", "on "):
+            hub.emit(TextChunk("llm", 1.0, word, "assistant", "t", final=False))
+        hub.tick()
+    assert hub.session.transcript.messages[-1].open
+    async with asyncio.timeout(60):
+        while not (  # noqa: ASYNC110 (the engine answers when it has time)
+            (report := hub.session.report) and (said := report.conversations.get("llm")) and said.repetition
+        ):
+            await asyncio.sleep(0.02)
+    assert said.repetition.period == 5
+    await hub.stop()
 
 
 async def test_rewards_on_a_chaotic_map_are_found_chaotic(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def pattern_rows(view: PatternView, width: int, height: int) -> list[Row]:
         head.append(warming_row(view.warming, width))
     if view.repetition is not None:
         head.append(_loop(view.repetition, width))
+    if view.unread:
+        head.append(Row(((f"{view.unread:,} messages and pieces not analysed: too fast", "warning"),)))
     if not head and not view.moves and not view.sequences:
         heard = f"{view.utterances:,} messages read, " if view.utterances else ""
         head.append(Row(((f"{heard}no patterns yet", "muted"),)))

@@ -69,6 +69,8 @@ class PatternView:
     warming: float | None = None
     failed: str | None = None
     provenance: str = ""
+    unread: int = 0
+    """Messages and pieces that came too fast to be analysed."""
 
 
 @dataclass(frozen=True, slots=True)
