@@ -106,7 +106,7 @@ class StreamingMatrixProfile:
         capacity = 2 * self.window + self.m
         self._state = np.zeros((7, capacity))
         self._index = np.full(capacity, -1)
-        self._counters = np.array([capacity, 0, 0, 0])
+        self._counters, self._peak = np.array([capacity, 0, 0, 0]), np.zeros(1)
         self._one, self._nearest = np.empty(1), np.empty(1)
 
     def update(self, value: float) -> float | None:
@@ -153,7 +153,8 @@ class StreamingMatrixProfile:
         return slice(head, head + max(0, held - self.m + 1))
 
     def _take(self, values: FloatArray, nearest: FloatArray) -> None:
-        _push(self._state, self._index, self._counters, self.m, self.window, self._exclusion, values, nearest)
+        arrays = self._state, self._index, self._counters, self._peak
+        _push(*arrays, self.m, self.window, self._exclusion, values, nearest)
 
 
 def _length(m: int) -> int:

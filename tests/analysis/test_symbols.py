@@ -49,6 +49,7 @@ def test_confidence_is_that_of_the_rule() -> None:
         ("abacabacabac", ["abac"]),
         ("abcdeabcxyabcde", ["abcde", "abc"]),
         ("abcdefghijabcdefghij", ["abcdef"]),  # longer than max_length: its beginning, not all its parts
+        ("abaxabayabaz", ["aba"]),  # it goes round, but "ab" is no more frequent
         ("abcdef", []),
         ("a", []),
         ("", []),

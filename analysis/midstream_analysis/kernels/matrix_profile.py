@@ -1,9 +1,9 @@
 """Matrix profile by diagonals of mean-centred covariances (Zimmerman et al. 2019, SCAMP), batch and streaming.
 
 cov(i, j) = cov(i-1, j-1) + df_i dg_j + df_j dg_i. All diagonals of one row are advanced together, since they are
-contiguous in memory and vectorise; the covariances are computed afresh every `RESEED` rows, so that rounding errors do
-not pile up. `inverse` is 1 / norm of the centred subsequence, 0 for a constant one; as in stumpy two constant ones
-correlate at 1, a constant one and another at 0.5.
+contiguous in memory and vectorise. The covariances are computed afresh every `RESEED` rows, so that rounding errors do
+not pile up, and once an outlier has gone by, whose rounding would drown what follows. `inverse` is 1 / norm of the
+centred subsequence, 0 for a constant one; as in stumpy two constant ones correlate at 1, one and another at 0.5.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls
@@ -16,6 +16,7 @@ from numba import njit
 from midstream_analysis.kernels.warping import FASTMATH
 
 RESEED = 256
+_DROWNED = 1e5  # square of the largest term since, over that of the present subsequence: about 1e-11 of error
 _CHUNK = 128
 
 
@@ -103,11 +104,14 @@ def _profile(x, m, mean, inverse, exclusion):
     best, index = np.full(n, -2.0), np.full(n, -1)
     cov, key = np.empty(n), np.empty(n)
     keys = key.view(np.int64)
+    peak = 0.0
     for i in range(n - exclusion - 1):
         j = i + exclusion + 1
         width = n - j
         df_i, dg_i = df[i], dg[i]
-        if i % RESEED == 0:
+        peak = max(peak, df_i * df_i + dg_i * dg_i)
+        if i % RESEED == 0 or peak * inverse[i] * inverse[i] > _DROWNED:
+            peak = 0.0
             _covariances(cov[:width], x[j:], x[i : i + m] - mean[i])
             df_i = dg_i = 0.0
         _cells(
@@ -151,10 +155,11 @@ VALUE, DF, DG, INVERSE, BEST, COV, KEY = range(7)
 
 
 @njit(nogil=True, cache=True)
-def _push(state, index, counters, m, window, exclusion, values, nearest):
+def _push(state, index, counters, peak, m, window, exclusion, values, nearest):
     """Take in `values`; `nearest` gets each new subsequence's best correlation (-2: none).
 
-    `counters` = head, values held, values seen in all, rows since the covariances were computed afresh.
+    `counters` = head, values held, values seen in all, rows since the covariances were computed afresh; `peak[0]` =
+    square of the largest term since.
     """
     capacity = state.shape[1]
     for v in range(values.size):
@@ -187,12 +192,13 @@ def _push(state, index, counters, m, window, exclusion, values, nearest):
         if held > exclusion + 1:
             a, b = exclusion + 1, held
             counters[3] += 1
-            growing = counters[2] <= window
-            if growing or counters[3] >= RESEED:
+            peak[0] = max(peak[0], df * df + dg * dg)
+            afresh = counters[3] >= RESEED or peak[0] * inverse * inverse > _DROWNED
+            if afresh or counters[2] <= window:
                 # While the window fills, each row has one lag more than the last; that one is computed in full.
                 low = b - 1
-                if counters[3] >= RESEED:
-                    low, counters[3] = a, 0
+                if afresh:
+                    low, counters[3], peak[0] = a, 0, 0.0
                 for k in range(a, low):
                     state[COV, k] += df * state[DG, head + k] + dg * state[DF, head + k]
                 _covariances(
