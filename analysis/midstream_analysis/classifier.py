@@ -14,7 +14,15 @@ import numpy as np
 
 from midstream_analysis import calibration
 from midstream_analysis.checks import FloatArray, as_series, positive
-from midstream_analysis.periodicity import Fold, Tones, best_fold, find_tones, one_base, repetition_lag
+from midstream_analysis.periodicity import (
+    Fold,
+    Tones,
+    best_fold,
+    find_tones,
+    one_base,
+    repetition_lag,
+    shortest_period,
+)
 from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism, dithered
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
 from midstream_analysis.stability import detrended, drifting_rhythm, settling_ratio, trending, trendless
@@ -66,6 +74,10 @@ def judge(series: FloatArray) -> Verdict:
     x = standardised(series)
     if x is None:
         return Verdict(Attractor.FIXED_POINT, "constant", 1.0, "the value does not change", True)
+    strays = int((np.abs(x - np.median(x)) > 1e-9).sum())
+    if strays <= max(1, x.size // 100):
+        reason = f"holds one value but for {strays} of {x.size} samples"
+        return Verdict(Attractor.FIXED_POINT, "constant", 1.0, reason, True)
     settled, grown = settling_ratio(x), settling_ratio(x[::-1])
     if settled < 0.15:
         reason = f"settles: the spread falls to {settled:.1%} of the start's"
@@ -79,10 +91,7 @@ def judge(series: FloatArray) -> Verdict:
     x, drifts = detrended(x)
     lag, difference = repetition_lag(x)
     if lag and difference < 1e-6:
-        # a smooth wave whose period is no whole number repeats exactly only after several
-        fold = best_fold(x, x.size - x.size // 4, [float(lag)])
-        whole = fold.period > 0.9 * lag or fold.dispersion > 0.05 or fold.trimmed > 0.01
-        period = float(lag) if whole else fold.period
+        period = shortest_period(x[:lag])
         return Verdict(
             Attractor.PERIODIC, "repeats", 1.0, f"repeats every {period:.4g} samples", not drifts, period
         )

@@ -62,7 +62,10 @@ def _line(x: FloatArray) -> tuple[FloatArray, float]:
 def trending(x: FloatArray) -> bool:
     """A straight line carries most of `x`, or `x` never turns: a ramp, not a random walk (whose rest wanders too)."""
     steps = np.diff(x)
-    one_way = max(float((steps >= 0).mean()), float((steps <= 0).mean()))
+    moves = steps[steps != 0]
+    if 2 * moves.size < steps.size:
+        return False
+    one_way = max(float((moves > 0).mean()), float((moves < 0).mean()))
     rest, share = _line(x)
     wanders = float(np.diff(rest).std()) < 0.5 * float(rest.std())
     return one_way == 1.0 or (share > 0.8 and (one_way > 0.9 or not wanders))

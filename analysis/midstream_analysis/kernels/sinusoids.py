@@ -110,6 +110,8 @@ def fold_dispersion_kernel(x: FloatArray, periods: FloatArray, bins: int) -> Flo
     for t in range(n):
         var += (x[t] - mean) ** 2
     out = np.ones(periods.size)
+    if var <= 0.0:
+        return out
     S = np.empty((bins, 5))
     for i in range(periods.size):
         S[:] = 0.0
