@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -66,6 +67,7 @@ class MidStreamApp(App[None]):
         self._duration = duration
         self._pick = pick
         self._starting = True
+        self._frozen = False
         self._dirty: set[Area] = set(Area)
         self._painter: Timer | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,6 +127,10 @@ class MidStreamApp(App[None]):
     @on(messages.AnalysisReady)
     def _take(self, message: messages.AnalysisReady) -> None:
         self._dirty |= self.hub.take(message.report)
+        if message.report.warming is None and not self._frozen:
+            # What warm-up loaded stays: else each full collection walks it, and the screen waits 0.1 s and more.
+            self._frozen = True
+            gc.freeze()
 
     # -- from the session to the panels
 
