@@ -53,6 +53,10 @@ class Feed:
     def aborted(self) -> bool:
         return self._aborted
 
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over `data`, waiting for room as often as needed. One writer at a time; `data` must not change later.
 

@@ -1,0 +1,405 @@
+"""HTTP Live Streaming (RFC 8216): playlists and segments are fetched here, on the loop, and libav only decodes.
+
+Left to itself libav would follow a playlist anywhere, hang on a dead one for minutes, and tell nothing of what it saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from .base import Adapter, Clock, Interrupted, Options, Sink, SourceError, StreamInfo
+from .events import (
+    AudioChunk,
+    BytesReceived,
+    Dropped,
+    Event,
+    Figures,
+    Kind,
+    Provenance,
+    State,
+    StateChanged,
+    VideoFrame,
+)
+from .feed import Feed
+from .hls_fetch import Fetched, Fetcher, FetchError, Resolve, resolve
+from .hls_playlist import MasterPlaylist, MediaPlaylist, PlaylistError, Segment, Variant, choose, sound
+from .hls_segments import Follower, Loaded, Shelf, load_playlist
+from .mediainfo import MediaError, MediaInfo
+from .reading import opened, play
+from .redact import redact
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .decode import MediaReader
+
+START = 3
+"""Segments before the live edge to begin with (RFC 8216, 6.3.3)."""
+_FEED = 1 << 20
+_BARREN = 3
+"""Pieces in a row of which nothing could be decoded, after which the source is no media."""
+_TOKEN = "MIDSTREAM_HLS_TOKEN"
+_OURS = frozenset(("host", "accept-encoding", "range"))
+# A segment is whatever a server sends. The formats are those of HLS, and none of them opens anything else (a playlist
+# within a segment would); the protocols are none. Analysis is short: the segments tell their codecs early.
+_LIBAV = {
+    "format_whitelist": "mpegts,mov,aac,mp3,ac3,eac3",
+    "protocol_whitelist": "none",
+    "analyzeduration": "1000000",
+    "probesize": "2000000",
+}
+
+
+def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
+    """The adapter for ``http(s)://`` or ``hls+http(s)://``.
+
+    After a ``#`` may stand ``variant=`` (highest, lowest, 720p, a name, or the most bits a second) and ``start=``
+    (segments before the live edge), joined by ``&``.
+
+    Raises:
+        SourceError: the address has no host, its port is none, or a setting makes no sense.
+    """
+    url = source[4:] if source[:4].lower() == "hls+" else source
+    address, _, settings = url.partition("#")
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SourceError(f"not an address: {redact(source)} ({error})") from None
+    if not host:
+        raise SourceError(f"an address without a host: {redact(source)}")
+    given = dict(parse_qsl(settings))
+    start = given.get("start", str(START))
+    if not (start.isdecimal() and 1 <= int(start[:6]) <= 20_000):
+        raise SourceError(f"start={start[:20]} is no number of segments (1 to 20000)")
+    return [HLSAdapter(address, stream_id, options, variant=given.get("variant", ""), start=int(start[:6]))]
+
+
+class HLSAdapter:
+    """One HLS source; each run is one connection. What an earlier run has played is not played again.
+
+    ``variant`` is what `choose` takes. ``resolve``, ``transport`` and ``wall`` (Unix seconds) are injected by tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stream: str,
+        options: Options,
+        *,
+        variant: str = "",
+        start: int = START,
+        resolve: Resolve = resolve,
+        transport: httpx.AsyncBaseTransport | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._info = StreamInfo(stream, redact(url), frozenset(), Provenance.LIVE)
+        self._url = url
+        self._options = options
+        self._want = variant
+        self._start = start
+        self._resolve = resolve
+        self._transport = transport
+        self._wall = wall
+        self._last: dict[str, tuple[int, str]] = {}  # by role: what was played last
+        self._lived = False
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    async def run(self, sink: Sink) -> None:
+        """Play until the playlist says that it has ended, and everything is decoded.
+
+        Raises:
+            SourceError: no playlist, nothing that can be played, or an address that must not be asked.
+            Interrupted: the playlist is gone, or its segments don't come.
+        """
+        headers = {k: v for k, v in self._options.headers.items() if k.lower() not in _OURS}
+        if (token := self._options.env.get(_TOKEN)) and "authorization" not in map(str.lower, headers):
+            headers["Authorization"] = f"Bearer {token}"
+        async with Fetcher(
+            self._url, headers, self._options, resolve=self._resolve, transport=self._transport
+        ) as fetcher:
+            try:
+                await self._play(fetcher, sink)
+            except PlaylistError as error:
+                raise (Interrupted if self._lived else SourceError)(str(error)) from None
+            except FetchError as error:
+                if error.lasting and not (self._lived and error.gone):
+                    raise SourceError(str(error)) from None
+                raise
+
+    async def _play(self, fetcher: Fetcher, sink: Sink) -> None:
+        found, got = await load_playlist(fetcher, self._url, False, self._options.connect_timeout)
+        variant: Variant | None = None
+        beside: tuple[MediaPlaylist, Fetched] | None = None
+        if isinstance(found, MasterPlaylist):
+            variant = choose(found, self._want)
+            rendition = sound(found, variant)
+            if rendition is not None and rendition.uri is not None:
+                beside = await self._media_playlist(fetcher, rendition.uri, got.public)
+            found, got = await self._media_playlist(fetcher, variant.uri, got.public)
+        jobs: list[Coroutine[Any, Any, None]] = []
+        video = {Kind.VIDEO} if beside else None
+        jobs += self._track("main", fetcher, found, got, Monitor(self._info.stream, sink, self._options.clock,
+                            self._wall, variant), sink, video)  # fmt: skip
+        if beside:
+            quiet = Monitor(self._info.stream, sink, self._options.clock, self._wall, None, main=False)
+            jobs += self._track("sound", fetcher, *beside, quiet, sink, {Kind.AUDIO})
+        await _together(jobs)
+
+    async def _media_playlist(
+        self, fetcher: Fetcher, url: str, public: bool
+    ) -> tuple[MediaPlaylist, Fetched]:
+        found, got = await load_playlist(fetcher, url, public, self._options.connect_timeout)
+        if isinstance(found, MasterPlaylist):
+            raise PlaylistError("a master playlist that leads to a master playlist")
+        return found, got
+
+    def _track(
+        self,
+        role: str,
+        fetcher: Fetcher,
+        playlist: MediaPlaylist,
+        got: Fetched,
+        monitor: Monitor,
+        sink: Sink,
+        only: set[Kind] | None,
+    ) -> list[Coroutine[Any, Any, None]]:
+        """What keeps one media playlist going."""
+        follower = Follower(
+            fetcher,
+            playlist,
+            got,
+            monitor,
+            clock=self._options.clock,
+            sleep=self._options.sleep,
+            start=self._start,
+            after=self._last.get(role),
+        )
+        shelf = Shelf()
+
+        def opened_as(info: MediaInfo) -> None:
+            self._lived = True
+            monitor.opened(info)
+
+        def poured(item: Loaded) -> None:
+            self._last[role] = item.segment.sequence, item.segment.uri
+            monitor.poured(item, follower)
+
+        paced = playlist.ended and not self._options.fast
+        track = _Track(self._info.stream, self._options, paced, Filter(sink, only), opened_as, poured)
+        return [follower.poll(), follower.load(shelf), track.play(shelf, monitor)]
+
+
+async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:
+    """Run `jobs` at once; the first to fail ends the others, and its exception is the only one."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+@dataclass
+class Filter:
+    """A sink that lets only some kinds of media through (the bytes of others are counted), and counts what it lets."""
+
+    sink: Sink
+    only: set[Kind] | None
+    count: int = 0
+
+    def emit(self, event: Event) -> None:
+        if isinstance(event, VideoFrame | AudioChunk):
+            kind = Kind.VIDEO if isinstance(event, VideoFrame) else Kind.AUDIO
+            if self.only and kind not in self.only:
+                event = BytesReceived(event.stream, event.at, kind, event.nbytes)
+            else:
+                self.count += 1
+        self.sink.emit(event)
+
+    async def drain(self) -> None:
+        await self.sink.drain()
+
+
+class _Track:
+    """Decodes the segments of one shelf: a new decoder wherever they don't continue what came before."""
+
+    def __init__(
+        self,
+        stream: str,
+        options: Options,
+        paced: bool,
+        sink: Filter,
+        opened: Callable[[MediaInfo], None],
+        poured: Callable[[Loaded], None],
+    ) -> None:
+        self._stream = stream
+        self._options = options
+        self._paced = paced
+        self._sink = sink
+        self._opened = opened
+        self._poured = poured
+        self._next: Loaded | None = (
+            None  # the segment that does not continue the piece at hand, once it is there
+        )
+
+    async def play(self, shelf: Shelf, monitor: Monitor) -> None:
+        """Decode until the shelf has ended. Raises `SourceError` when nothing of several pieces can be decoded."""
+        item = await shelf.get()
+        barren = 0
+        while item is not None:
+            before, poured = self._sink.count, [0]
+            try:
+                await self._piece(item, shelf, poured)
+            except (MediaError, OSError) as error:
+                empty = self._sink.count == before
+                monitor.missed(max(1, poured[0]) if empty else 1)
+                barren = barren + 1 if empty else 0
+                if barren >= _BARREN:
+                    text = getattr(error, "strerror", None) or error
+                    raise SourceError(f"the segments can't be decoded: {text}") from None
+            item, self._next = self._next or await shelf.get(), None
+
+    async def _piece(self, first: Loaded, shelf: Shelf, poured: list[int]) -> None:
+        """Decode `first` and what continues it."""
+        feed = Feed(_FEED)
+
+        async def pour() -> None:
+            item: Loaded | None = first
+            await feed.write(first.head)
+            while item is not None and (item is first or not item.fresh):
+                self._poured(item)
+                poured[0] += 1
+                await feed.write(item.data)
+                item = await shelf.get()
+            self._next = item
+            feed.end()
+
+        pouring, decoding = asyncio.create_task(pour()), asyncio.create_task(self._decode(feed))
+        try:
+            await decoding
+            if not feed.ended:  # libav saw an end where there was none
+                raise MediaError("the decoder left before the end")
+            await pouring
+        finally:
+            feed.abort()  # first of all: it frees the thread that the decoding task waits for
+            for task in (pouring, decoding):
+                task.cancel()
+            await asyncio.gather(pouring, decoding, return_exceptions=True)
+
+    async def _decode(self, feed: Feed) -> None:
+        async with opened(self._reader, cast("BinaryIO", feed), name=self._stream, options=_LIBAV) as (
+            thread,
+            info,
+        ):
+            self._opened(info)
+            await play(thread, info, self._sink, self._options, paced=self._paced)
+
+    def _reader(self) -> MediaReader:
+        from .decode import MediaReader  # in its thread: this loads PyAV
+
+        return MediaReader(self._stream, self._options.clock)
+
+
+class Monitor:
+    """The figures and the states of one playlist. Only the main one of a source speaks of states and figures."""
+
+    def __init__(
+        self,
+        stream: str,
+        sink: Sink,
+        clock: Clock,
+        wall: Callable[[], float],
+        variant: Variant | None,
+        main: bool = True,
+    ) -> None:
+        self._stream = stream
+        self._sink = sink
+        self._clock = clock
+        self._wall = wall
+        self._variant = variant
+        self._main = main
+        self._said = ""
+        self._stalls = self._segments = self._missed = 0
+        self._stalled_s = 0.0
+        self._played: Segment | None = None
+        self._kind = Kind.VIDEO if main else Kind.AUDIO
+
+    def opened(self, info: MediaInfo) -> None:
+        """A decoder was opened: the source is live."""
+        if Kind.VIDEO not in info.kinds:
+            self._kind = Kind.AUDIO
+        said = f"{self._variant}, {info}" if self._variant else str(info)
+        if said != self._said:
+            self._said = said
+            self._say(State.LIVE, said)
+
+    def stalled(self, follower: Follower, silent: float) -> None:
+        self._stalls += 1
+        target = follower.playlist.target
+        self._say(
+            State.STALLED, f"the playlist has not grown for {silent:.1f} s (target duration {target:g} s)"
+        )
+
+    def recovered(self, follower: Follower, silent: float) -> None:
+        self._stalled_s += silent
+        if self._said:
+            self._say(State.LIVE, f"the playlist grows again, after {silent:.1f} s")
+
+    def missed(self, count: int) -> None:
+        """Segments that did not come, or of which nothing could be decoded."""
+        self._missed += count
+        self._sink.emit(Dropped(self._stream, self._clock(), self._kind, count, "segment"))
+
+    def polled(self, follower: Follower) -> None:
+        self._figures(self._place(follower))
+
+    def poured(self, item: Loaded, follower: Follower) -> None:
+        """`item` went to the decoder."""
+        self._played = segment = item.segment
+        self._segments += 1
+        values: dict[str, float | str] = {"fetch_s": item.seconds, "segment_s": segment.duration}
+        if segment.duration > 0:
+            values["fetch_ratio"] = item.seconds / segment.duration
+            values["segment_bitrate_bps"] = 8 * item.nbytes / segment.duration
+        self._figures(values | self._place(follower))
+
+    def _place(self, follower: Follower) -> dict[str, float | str]:
+        """Where the playhead and the playlist stand; nothing of it means anything on demand."""
+        playlist, newest, played = follower.playlist, follower.newest, self._played
+        if playlist.ended or newest is None:
+            return {}
+        values: dict[str, float | str] = {"playlist_age_s": self._clock() - follower.changed_at}
+        if played is not None:
+            behind = max(0, newest.sequence - played.sequence)
+            values["segments_behind"] = behind
+            if (
+                played.date is not None
+            ):  # what is decoded is shown at once: the playhead is at the segment's end
+                values["live_latency_s"] = self._wall() - (played.date + played.duration)
+                values["live_latency_from"] = "program date"
+            else:
+                values["live_latency_s"] = behind * playlist.target
+                values["live_latency_from"] = "segments behind"
+        return values
+
+    def _figures(self, values: dict[str, float | str]) -> None:
+        if not self._main:
+            return
+        values |= {"segments": self._segments, "segments_missed": self._missed, "stalls": self._stalls}
+        values["stalled_s"] = self._stalled_s
+        if self._variant is not None:
+            values |= {"variant": str(self._variant), "variant_bandwidth_bps": self._variant.bandwidth}
+        self._sink.emit(Figures(self._stream, self._clock(), values))
+
+    def _say(self, state: State, reason: str) -> None:
+        if self._main:
+            self._sink.emit(StateChanged(self._stream, self._clock(), state, reason))
