@@ -121,8 +121,8 @@ class StreamingMatrixProfile:
             raise ValueError(f"values must be finite and within +-{_HUGE:g}, not {value!r}")
         self._one[0] = value
         self._take(self._one, self._nearest)
-        correlation = float(self._nearest[0])
-        return None if correlation < -1.5 else math.sqrt(max(0.0, 2.0 * self.m * (1.0 - correlation)))
+        distance = float(self._nearest[0])
+        return None if distance == math.inf else distance
 
     def extend(self, values: Any) -> FloatArray:
         """Take in many values at once; returns what `update` would, inf for None."""
@@ -131,7 +131,7 @@ class StreamingMatrixProfile:
             raise ValueError(f"values must be within +-{_HUGE:g}")
         nearest = np.empty(series.size)
         self._take(series, nearest)
-        return _distances(nearest, self.m)
+        return nearest
 
     @property
     def start(self) -> int:

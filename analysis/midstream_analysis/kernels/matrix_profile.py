@@ -134,6 +134,16 @@ def _profile(x, m, mean, inverse, exclusion):
 
 
 @njit(nogil=True, cache=True, fastmath=FASTMATH)
+def _distance(x, mean_x, inverse_x, y, mean_y, inverse_y):
+    """z-normalised distance of two subsequences that are not constant."""
+    total = 0.0
+    for t in range(x.size):
+        gap = (x[t] - mean_x) * inverse_x - (y[t] - mean_y) * inverse_y
+        total += gap * gap
+    return np.sqrt(x.size * total)
+
+
+@njit(nogil=True, cache=True, fastmath=FASTMATH)
 def _refine(distance, index, x, m, mean, inverse):
     """Compute the distances of the chosen pairs again, from the values.
 
@@ -142,11 +152,7 @@ def _refine(distance, index, x, m, mean, inverse):
     for i in range(distance.size):
         j = index[i]
         if j >= 0 and inverse[i] > 0.0 and inverse[j] > 0.0:
-            total = 0.0
-            for t in range(m):
-                gap = (x[i + t] - mean[i]) * inverse[i] - (x[j + t] - mean[j]) * inverse[j]
-                total += gap * gap
-            distance[i] = np.sqrt(m * total)
+            distance[i] = _distance(x[i : i + m], mean[i], inverse[i], x[j : j + m], mean[j], inverse[j])
 
 
 # Rows of the streaming state. Time runs backwards in it: the newest value is at `head`, which moves down, so that what
@@ -156,14 +162,14 @@ VALUE, DF, DG, INVERSE, BEST, COV, KEY = range(7)
 
 @njit(nogil=True, cache=True)
 def _push(state, index, counters, peak, m, window, exclusion, values, nearest):
-    """Take in `values`; `nearest` gets each new subsequence's best correlation (-2: none).
+    """Take in `values`; `nearest` gets each new subsequence's least distance (inf: none).
 
     `counters` = head, values held, values seen in all, rows since the covariances were computed afresh; `peak[0]` =
     square of the largest term since.
     """
     capacity = state.shape[1]
     for v in range(values.size):
-        nearest[v] = -2.0
+        nearest[v] = np.inf
         if counters[0] == 0:  # amortised: the state has room for twice the window
             head = capacity - window
             for row in range(BEST + 1):
@@ -220,5 +226,12 @@ def _push(state, index, counters, peak, m, window, exclusion, values, nearest):
                 start,
             )
             k = _find(state[KEY, a:b].view(np.int64))
-            nearest[v] = state[KEY, a + k] - 2.0
-            state[BEST, head], index[head] = nearest[v], start - (a + k)
+            lag, c = a + k, state[KEY, a + k] - 2.0
+            state[BEST, head], index[head] = c, start - lag
+            nearest[v] = np.sqrt(max(0.0, 2.0 * m * (1.0 - c)))
+            other = state[INVERSE, head + lag]
+            if inverse > 0.0 and other > 0.0:  # as `_refine`
+                past = state[VALUE, head + lag : head + lag + m]
+                nearest[v] = _distance(
+                    state[VALUE, head : head + m], mean, inverse, past, _moment(past)[0], other
+                )
