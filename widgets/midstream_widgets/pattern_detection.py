@@ -13,18 +13,27 @@ from midstream_widgets.lines import Row, cut, flow, grid, justify
 from midstream_widgets.views import PatternView
 
 
+def _spoken(label: str) -> str:
+    """A label as a person writes it."""
+    return label.replace("_", "-")
+
+
 def _move(hit: PatternHit, counted: bool = True) -> Row:
     """A move as "• greeting (95%)", and how often when more than once."""
     times = ((f" ×{hit.count:,}", "muted"),) if counted and hit.count > 1 else ()
     return Row(
-        ((f"{glyphs.BULLET} {hit.label}", "pattern"), (f" ({f.percent(hit.confidence)})", "value"), *times)
+        (
+            (f"{glyphs.BULLET} {_spoken(hit.label)}", "pattern"),
+            (f" ({f.percent(hit.confidence)})", "value"),
+            *times,
+        )
     )
 
 
 def _sequence(hit: PatternHit, width: int) -> Row:
     """A sequence as "greeting → question → answer ×4 (80%)": the moves are cut, never the figures."""
     figures = f" ×{hit.count:,} ({f.percent(hit.confidence)})"
-    return Row(((cut(hit.label, max(1, width - len(figures))), "pattern"), (figures, "value")))
+    return Row(((cut(_spoken(hit.label), max(1, width - len(figures))), "pattern"), (figures, "value")))
 
 
 def _loop(found: Repetition, width: int) -> Row:
@@ -38,7 +47,7 @@ def _learning(learnt: LearningStatus, width: int) -> list[Row]:
     """Next move and level; losses; counts."""
     sure = "" if learnt.predicted_probability is None else f"({f.percent(learnt.predicted_probability)})"
     following = Field(
-        "Next", learnt.predicted_next or f.DASH, "pattern", sure if learnt.predicted_next else ""
+        "Next", _spoken(learnt.predicted_next or f.DASH), "pattern", sure if learnt.predicted_next else ""
     )
     rows = beside(following, Field("Level", f.count(learnt.level)), width)
     baseline = learnt.baseline_log_loss
