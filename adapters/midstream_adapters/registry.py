@@ -35,16 +35,17 @@ SIMULATOR = SourceKind(
 LINES = SourceKind("-, FILE.txt, FILE.ndjson", "lines of text, or JSON objects a line", "stdin:open_source")
 MEDIA = SourceKind("FILE.mp4, FILE.wav, ...", "any media file libav opens, paced by PTS", "media:open_source")
 WEBSOCKET = SourceKind("ws://..., wss://...", "text over a WebSocket", "websocket:open_source")
+HLS = SourceKind("https://.../x.m3u8, hls+https://...", "HLS, live or on demand", "hls:open_source")
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
-OPENAI = SourceKind(
-    "openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source"
-)
+OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
 
-KINDS = (SIMULATOR, LINES, MEDIA, WEBSOCKET, SSE, OPENAI)
+KINDS = (SIMULATOR, LINES, MEDIA, HLS, WEBSOCKET, SSE, OPENAI)
 _SCHEMES = {
     "sim": SIMULATOR,
     "ws": WEBSOCKET,
     "wss": WEBSOCKET,
+    "hls+http": HLS,
+    "hls+https": HLS,
     "sse+http": SSE,
     "sse+https": SSE,
     "http": SSE,
@@ -54,6 +55,7 @@ _SCHEMES = {
 _SCHEME = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]*):"
 )  # urlsplit raises at odd hosts before it tells the scheme
+_PLAYLIST = re.compile(r"[^?#]*\.m3u8?(?=[?#]|$)", re.IGNORECASE)
 _LINE_SUFFIXES = {".txt", ".log", ".md", ".ndjson", ".jsonl"}
 
 
@@ -72,6 +74,8 @@ def kind_of(source: str) -> SourceKind:
     if source == "-":
         return LINES
     scheme = found[1].lower() if (found := _SCHEME.match(source)) else ""
+    if scheme in ("http", "https") and _PLAYLIST.match(source):
+        return HLS
     if scheme in _SCHEMES:
         return _SCHEMES[scheme]
     path = Path(source).expanduser()

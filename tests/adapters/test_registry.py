@@ -25,6 +25,11 @@ KEY = Options(env={"OPENAI_API_KEY": "sk-abcdefghijkl"})
         ("WSS://h/x", registry.WEBSOCKET),
         ("sse+https://h/x", registry.SSE),
         ("http://h/x", registry.SSE),
+        ("https://h/a/x.m3u8", registry.HLS),
+        ("http://h/x.M3U8?token=a#variant=lowest", registry.HLS),
+        ("https://h/x.m3u", registry.HLS),
+        ("hls+https://h/live", registry.HLS),
+        ("https://h/x?next=y.m3u8", registry.SSE),
         ("openai:gpt-4o-mini", registry.OPENAI),
     ],
 )
