@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,10 +69,8 @@ def serving() -> Iterator[Site]:
             self.wfile.write(body)
 
         def handle(self) -> None:
-            try:
+            with suppress(OSError):  # the client has left, as it may
                 super().handle()
-            except OSError:
-                pass  # the client has left, as it may
 
         def log_message(self, *_: object) -> None:
             pass
