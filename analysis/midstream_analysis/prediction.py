@@ -28,7 +28,8 @@ class Forecasts:
     """Best errors of the linear and the nonlinear predictor at each horizon (samples), for a series of unit variance.
 
     `linear` and `nonlinear` are mean squares; the last horizon is far, four correlation times and more. `gain` is
-    ln(E_linear / E_nonlinear) at the others, E the geometric mean of the absolute errors, and `growth` the rise of
+    ln(E_linear / E_nonlinear) at the others, E the geometric mean of the absolute errors (or 0.6 of the same for root
+    mean squares, where that is more), and `growth` the rise of
     ln E_nonlinear from one step to two. `roughness` is the one-step error over the spread of the increments;
     `correlation_time` the first lag with autocorrelation under 1/e; `delay` and `dimension` the embedding that
     forecasts best one and two steps ahead.
@@ -81,7 +82,10 @@ def compare_forecasts(x: FloatArray) -> Forecasts:
     nonlinear = errors.min(axis=(0, 1, 2))
     near = errors[..., :2, 1].sum(axis=-1).min(axis=1)
     best = np.unravel_index(int(np.argmin(near)), near.shape)
-    gain = 0.5 * (linear - nonlinear)[:-1, 1]
+    square = 0.5 * np.log((linear[:-1, 0] + _TINY) / (nonlinear[:-1, 0] + _TINY))
+    gain = np.maximum(
+        0.5 * (linear - nonlinear)[:-1, 1], 0.6 * square
+    )  # spikes among quiet count by their size
     growth = 0.5 * float(nonlinear[1, 1] - nonlinear[0, 1])
     linear, nonlinear = linear[:, 0], nonlinear[:, 0]
     steps = float(np.diff(x).std())
