@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent import MidStreamAgent as MidStreamAgent
+    from .change import Change as Change
     from .change import ChangePoint as ChangePoint
+    from .change import PageHinkley as PageHinkley
     from .classifier import classify as classify
     from .dimension import CorrelationDimension as CorrelationDimension
     from .dimension import correlation_dimension as correlation_dimension
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .exponents import lyapunov_verdict as lyapunov_verdict
     from .learning import MetaLearner as MetaLearner
     from .moves import MoveClassifier as MoveClassifier
+    from .profile import Motif as Motif
     from .profile import StreamingMatrixProfile as StreamingMatrixProfile
     from .profile import matrix_profile as matrix_profile
     from .profile import motifs as motifs
@@ -51,8 +54,10 @@ if TYPE_CHECKING:
     from .sequences import euclidean as euclidean
     from .sequences import lcs as lcs
     from .sequences import levenshtein as levenshtein
+    from .spring import Match as Match
     from .spring import Spring as Spring
     from .spring import find_subsequence as find_subsequence
+    from .symbols import RecurringPattern as RecurringPattern
     from .symbols import recurring_patterns as recurring_patterns
     from .zero_one import ZeroOne as ZeroOne
     from .zero_one import zero_one_test as zero_one_test
@@ -72,10 +77,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "zero_one": ("ZeroOne", "zero_one_test"),
     "classifier": ("classify",),
     "sequences": ("dtw", "euclidean", "lcs", "levenshtein"),
-    "profile": ("StreamingMatrixProfile", "matrix_profile", "motifs"),
-    "spring": ("Spring", "find_subsequence"),
-    "symbols": ("recurring_patterns",),
-    "change": ("ChangePoint",),
+    "profile": ("Motif", "StreamingMatrixProfile", "matrix_profile", "motifs"),
+    "spring": ("Match", "Spring", "find_subsequence"),
+    "symbols": ("RecurringPattern", "recurring_patterns"),
+    "change": ("Change", "ChangePoint", "PageHinkley"),
     "repetition": ("RepetitionDetector",),
     "moves": ("MoveClassifier",),
     "learning": ("MetaLearner",),
