@@ -1,0 +1,167 @@
+"""RTMP and RTMPS play. The session is our own, so that libav never waits on the network: it only decodes.
+
+Left to libav, a stream whose picture comes more than `analyzeduration` after its sound shows no picture at all, a
+cancelled read sits in its thread for seconds, and an end, a loss and a stall all look alike (all measured).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
+from .events import Provenance, State, StateChanged
+from .mediainfo import MediaError, MediaInfo
+from .net import bad_certificate
+from .redact import redact
+from .rtmp_chunks import ProtocolError
+from .rtmp_media import Link, decode, single
+from .rtmp_session import Ended, Media, Playing, Refused
+from .sanitize import clean_line
+
+KEY = "MIDSTREAM_STREAM_KEY"
+QUIET = 10.0
+"""Seconds without media after which a server that is still connected is given up."""
+_PORTS = {"rtmp": 1935, "rtmps": 443}
+_FINAL = ("Rejected", "InvalidApp", "AppShutdown", "Unauthorized")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a stream is played: ``name`` is its key, ``secure`` whether over TLS."""
+
+    host: str
+    port: int
+    secure: bool
+    app: str
+    name: str
+
+    @property
+    def address(self) -> str:
+        """What the server is told that it was called: without the key."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"rtmp{'s' if self.secure else ''}://{host}:{self.port}/{self.app}"
+
+
+def target(source: str, key: str | None) -> Target:
+    """Take ``rtmp[s]://host[:port]/app[/...]/name`` apart; `key` is the name where the path has none.
+
+    Raises:
+        SourceError: there is no host, no application, or no name.
+    """
+    try:
+        parts = urlsplit(source)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SourceError(f"not an address: {redact(source)} ({error})") from None
+    scheme = parts.scheme.lower()
+    if not host:
+        raise SourceError(f"an address without a host: {redact(source)}")
+    if parts.username is not None:
+        raise SourceError("RTMP takes no user and password here: put the token into the stream key")
+    app, _, name = parts.path.strip("/").rpartition("/")
+    if not app:
+        app, name = name, key or ""
+    if not app:
+        raise SourceError(f"no application in {redact(source)}: it is {scheme}://host/app/key")
+    if not name:
+        raise SourceError(f"no stream key: set {KEY}, or write {scheme}://host/app/key")
+    if parts.query:
+        name += f"?{parts.query}"
+    return Target(host, port or _PORTS[scheme], scheme == "rtmps", app, name)
+
+
+def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
+    """The adapter for ``rtmp://`` and ``rtmps://``. Raises `SourceError` as `target` does."""
+    return [RTMPAdapter(target(source, options.env.get(KEY)), redact(source), stream_id, options)]
+
+
+class RTMPAdapter:
+    """Plays one stream of an RTMP server; each run is one connection."""
+
+    def __init__(
+        self, target: Target, source: str, stream: str, options: Options, *, quiet: float = QUIET
+    ) -> None:
+        self._info = StreamInfo(stream, source, frozenset(), Provenance.LIVE)
+        self._target = target
+        self._options = options
+        self._quiet = quiet
+
+    @property
+    def info(self) -> StreamInfo:
+        return self._info
+
+    async def run(self, sink: Sink) -> None:
+        """Play until the server says that the stream has ended.
+
+        Raises:
+            SourceError: the server refuses for good, its certificate is not trusted, or what it sends is no media.
+            Interrupted: it has no such stream (yet), was lost, or sends nothing; the text tells which.
+        """
+        stream, clock = self._info.stream, self._options.clock
+
+        def on_open(info: MediaInfo) -> None:
+            sink.emit(StateChanged(stream, clock(), State.LIVE, str(info)))
+
+        link = await self._connect()
+        try:
+            async with aclosing(self._media(link)) as media:
+                await decode(media, stream, sink, self._options, on_open)
+        except MediaError as error:
+            raise SourceError(f"the stream can't be decoded: {error}") from None
+        except ProtocolError as error:
+            raise SourceError(f"no RTMP server, or one that makes mistakes: {error}") from None
+        except ConnectionError as error:
+            raise Interrupted(f"the server was lost: {explain(error)}") from None
+        finally:
+            link.close()
+
+    async def _connect(self) -> Link[Playing]:
+        where = self._target
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                # A context reads the system's certificates: tens of milliseconds.
+                context = await asyncio.to_thread(ssl.create_default_context) if where.secure else None
+                reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context)
+        except ssl.SSLError as error:
+            if reason := bad_certificate(error):
+                raise SourceError(reason) from None
+            raise Interrupted(f"TLS failed: {error.reason or 'no TLS server'}") from None
+        except TimeoutError:
+            raise Interrupted(f"no connection within {self._options.connect_timeout:g} s") from None
+        return Link(reader, writer, Playing(where.address, where.app, where.name))
+
+    async def _media(self, link: Link[Playing]) -> AsyncGenerator[Media, None]:
+        """The media messages until the server ends the stream; everything else raises."""
+        clock = self._options.clock
+        last, came = clock(), False
+        while True:
+            limit = self._quiet if came else max(self._quiet, self._options.connect_timeout)
+            said = await link.receive(max(0.0, last + limit - clock()))
+            for item in said or ():
+                if isinstance(item, Media):
+                    came = True
+                    for media in single(item):
+                        yield media
+                    last = clock()  # after the yield: a decoder that is behind is no silence of the server
+                elif isinstance(item, Ended):
+                    return
+                elif isinstance(item, Refused):
+                    raise _refusal(item)
+            if clock() - last >= limit:
+                what = "stalled" if came else "nothing is published"
+                heard = "nor anything else" if said is None else "though the server still talks"
+                raise Interrupted(f"{what}: no media for {limit:g} s, {heard}")
+
+
+def _refusal(said: Refused) -> SourceError | Interrupted:
+    last = said.code.rpartition(".")[2]
+    detail = f" ({clean_line(redact(said.text), limit=120)})" if said.text else ""
+    if last == "StreamNotFound":
+        return Interrupted("the server has no stream of this name now")
+    text = f"the server refuses: {clean_line(said.code, limit=80)}{detail}"
+    return SourceError(text) if last in _FINAL else Interrupted(text)
