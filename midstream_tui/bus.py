@@ -16,6 +16,7 @@ from midstream_adapters.events import (
     BytesReceived,
     Dropped,
     Event,
+    Figures,
     Kind,
     StateChanged,
     StreamOpened,
@@ -44,6 +45,7 @@ _LANES: dict[type[Event], type[EventBatch]] = {
     StateChanged: StreamsChanged,
     BytesReceived: StreamsChanged,
     Dropped: StreamsChanged,
+    Figures: StreamsChanged,
 }
 _ORDER = (StreamsOpened, TextReceived, AudioReceived, FramesReceived, StreamsChanged)
 

@@ -171,7 +171,7 @@ def status_view(session: Session, now: float) -> StatusView:
                 kinds=tuple(sorted(tally.kinds)),
                 state=str(states[tally.stream]),
                 provenance=_badge(tally),
-                reason=tally.reason,
+                reason=_told(tally),
                 retry_in=float(math.ceil(max(0.0, tally.retry_at - now)))
                 if tally.retry_at is not None
                 else None,
@@ -183,6 +183,17 @@ def status_view(session: Session, now: float) -> StatusView:
             for tally in tallies
         ),
     )
+
+
+def _told(tally: Tally) -> str:
+    """The reason of the state, and while the stream lives what its source says of itself."""
+    if tally.over or tally.said is State.RECONNECTING:
+        return tally.reason
+    figures = [
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in tally.figures.items()
+    ]
+    return " · ".join(filter(None, [tally.reason, *figures]))
 
 
 def metrics_view(session: Session, now: float) -> MetricsView:

@@ -15,6 +15,7 @@ from midstream_adapters.events import (
     BytesReceived,
     Dropped,
     Event,
+    Figures,
     Kind,
     Provenance,
     State,
@@ -98,6 +99,7 @@ class Session:
             VideoFrame: self._video,
             BytesReceived: self._bytes,
             Dropped: self._drops,
+            Figures: self._figures,
         }
 
     # -- the fold
@@ -218,6 +220,10 @@ class Session:
     def _drops(self, tally: Tally, event: Dropped, now: float) -> frozenset[Area]:
         tally.drops[event.where] = tally.drops.get(event.where, 0) + event.count
         self.dropped += event.count
+        return _LIFE
+
+    def _figures(self, tally: Tally, event: Figures, now: float) -> frozenset[Area]:
+        tally.tell(event.values)
         return _LIFE
 
     # -- what it says
@@ -378,6 +384,7 @@ class Session:
             sample_rate=(chunk.sample_rate or None) if chunk else None,
             channels=(chunk.channels or None) if chunk else None,
             average_reward=tally.average_reward,
+            figures=dict(tally.figures),
             observables=self._observables(tally.stream),
         )
 

@@ -101,6 +101,8 @@ class StreamState:
     sample_rate: int | None = None
     channels: int | None = None
     average_reward: float | None = None
+    figures: dict[str, float | str] = field(default_factory=dict)
+    """What the source tells of itself (latency to the live edge, variant, loss, jitter...), by name with its unit."""
     observables: dict[str, Observable] = field(default_factory=dict)
 
 

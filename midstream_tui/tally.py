@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from midstream_adapters.events import (
@@ -22,6 +23,7 @@ from .metrics import Histogram, RecentHistogram, WindowedRate
 KEEP_MEDIA = 100
 SERIES = 1000
 MOST_TURNS = 256
+MOST_FIGURES = 64
 STALL_FLOOR = {Kind.TEXT: 10.0, Kind.AUDIO: 2.0, Kind.VIDEO: 2.0}
 
 
@@ -131,6 +133,7 @@ class Tally:
         self.rewards = 0
         self.reward_sum = 0.0
         self.series: dict[str, Series] = {}
+        self.figures: dict[str, float | str] = {}
 
     # -- lifecycle
 
@@ -249,6 +252,12 @@ class Tally:
         if turn.first is not None and turn.last is not None and count > 1 and turn.last > turn.first:
             self.itl.add((turn.last - turn.first) / (count - 1))
         return correction
+
+    def tell(self, values: Mapping[str, float | str]) -> None:
+        """Take what the source says of itself; at most `MOST_FIGURES` names."""
+        for name, value in values.items():
+            if name in self.figures or len(self.figures) < MOST_FIGURES:
+                self.figures[name] = value
 
     def hear(self, chunk: AudioChunk) -> None:
         track = self.track(Kind.AUDIO)

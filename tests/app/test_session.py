@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from midstream_adapters.events import (
     BytesReceived,
     Dropped,
+    Figures,
     Kind,
     Provenance,
     State,
@@ -187,6 +188,15 @@ def test_drops_are_counted_where_they_happened(session: Session, clock: FakeCloc
     session.apply(Dropped("cam", clock.now, Kind.VIDEO, 2, "decoder"))
     state = session.state()
     assert (state.dropped, state.streams["cam"].drops) == (5, {"queue": 3, "decoder": 2})
+
+
+def test_a_sources_own_figures_replace_their_last(session: Session, clock: FakeClock) -> None:
+    session.apply(opened("hls", clock.now))
+    session.apply(Figures("hls", clock.now, {"live_latency_s": 6.0, "variant": "720p"}))
+    session.apply(Figures("hls", clock.now, {"live_latency_s": 7.5}))
+    assert session.state().streams["hls"].figures == {"live_latency_s": 7.5, "variant": "720p"}
+    session.apply(Figures("hls", clock.now, {f"f{n}": 1.0 for n in range(500)}))
+    assert len(session.state().streams["hls"].figures) == 64
 
 
 def test_areas_name_what_changed(session: Session, clock: FakeClock) -> None:
