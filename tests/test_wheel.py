@@ -20,7 +20,12 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
 
     def run(*command: str | Path, timeout: float = 300) -> str:
         done = subprocess.run(
-            [str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, timeout=timeout, check=False
+            [str(part) for part in command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -39,6 +44,13 @@ def test_the_wheel_runs_in_an_empty_environment(tmp_path: Path) -> None:
     help_text = run(tmp_path / "env" / "bin" / "midstream-tui", "--help")
     assert "probe" in help_text
     listing = run(python, "-m", "zipfile", "-l", wheel)
-    for needed in ("py.typed", ".tcss", "midstream_widgets/", "midstream_analysis/", "midstream_adapters/", "LICENSE"):
+    for needed in (
+        "py.typed",
+        ".tcss",
+        "midstream_widgets/",
+        "midstream_analysis/",
+        "midstream_adapters/",
+        "LICENSE",
+    ):
         assert needed in listing
     assert "tests/" not in listing
