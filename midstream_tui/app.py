@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
-from textual.content import Content
 
 from midstream_adapters.base import SourceError
 from midstream_analysis.report import AnalysisReport
@@ -291,5 +290,8 @@ class MidStreamApp(App[None]):
             )
             return
         self.notify(
-            Content("\n".join(str(path) for path in paths)).plain, title="Exported", markup=False, timeout=10
+            "\n".join([*(path.name for path in paths), f"in {paths[0].parent}"]),
+            title="Exported",
+            markup=False,
+            timeout=10,
         )

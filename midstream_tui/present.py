@@ -105,7 +105,8 @@ def temporal_view(session: Session) -> TemporalView:
         exponent=result.lyapunov.exponent if result.lyapunov else None,
         exponent_unit=f"1/{series.unit}",
         stable=result.stable,
-        chaotic=result.chaotic if result.label is not Attractor.UNKNOWN else None,
+        # Noise is neither chaotic nor ordered.
+        chaotic=None if result.label in (Attractor.UNKNOWN, Attractor.STOCHASTIC) else result.chaotic,
         period=f"{result.period:.3g} {series.unit}" if result.period else "",
         average_reward=base.average_reward,
         n=result.n,
