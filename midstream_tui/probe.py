@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -25,11 +26,12 @@ async def measure(
     seconds: float | None = None,
     analysis: bool = True,
     analysis_wait: float = ANALYSIS_WAIT,
+    stop: asyncio.Event | None = None,
 ) -> DashboardState:
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
 
     The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
-    not known by then is None.
+    not known by then is None. Setting `stop` ends the watching early.
 
     Raises:
         SourceError: a source can't be named or used.
@@ -47,7 +49,7 @@ async def measure(
         deadline = None if limit is None else options.clock() + limit
         while not all(task.done() for task in hub.tasks):
             left = TICK if deadline is None else min(TICK, deadline - options.clock())
-            if left <= 0:
+            if left <= 0 or (stop is not None and stop.is_set()):
                 break
             await asyncio.wait(hub.tasks, timeout=left)
             hub.tick()
@@ -80,7 +82,10 @@ async def probe(
     sources: Sequence[str], options: Options, *, seconds: float | None = None, analysis: bool = True
 ) -> int:
     """Print the state of `sources` as JSON; return 0 when every one delivered, else 1 with the reason on stderr."""
-    state = await measure(sources, options, seconds=seconds, analysis=analysis)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # what was measured until then is printed all the same
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    state = await measure(sources, options, seconds=seconds, analysis=analysis, stop=stop)
     print(to_json(state))
     if trouble := complaint(state):
         print(f"midstream-tui: {trouble}", file=sys.stderr)

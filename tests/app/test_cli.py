@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,23 @@ def test_probe_of_the_simulator_with_analysis() -> None:
     assert video["video_frames"] + shed == pytest.approx(
         90, abs=4
     )  # 30 FPS; what was late is counted, not hidden
+
+
+def test_an_interrupted_probe_prints_what_came() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "midstream_tui", "probe", "sim:text", "--seconds", "60", "--no-analysis"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert json.loads(out)["message_count"] >= 1
 
 
 def test_probe_of_what_does_not_deliver_exits_with_1_and_the_reason(tmp_path: Path) -> None:
