@@ -28,8 +28,8 @@ _FEED = 4 << 20
 _AHEAD = 4 << 20
 """Bytes held before the decoder is opened."""
 # All that libav needs to know comes first in what it is fed, so it need not read on for seconds to make sure. Never
-# fflags=nobuffer: it throws away what was read to find out, the first key frame with it, and with that every frame up to
-# the next (20 of 40 frames of a test clip). libav opens nothing but what it is fed.
+# fflags=nobuffer: it throws away what was read to find out, the first key frame with it, and so all up to
+# the next (measured: 20 of 40 frames of a test clip). libav opens nothing but what it is fed.
 _LIBAV = {
     "format_whitelist": "flv",
     "protocol_whitelist": "none",
