@@ -36,16 +36,33 @@ LINES = SourceKind("-, FILE.txt, FILE.ndjson", "lines of text, or JSON objects a
 MEDIA = SourceKind("FILE.mp4, FILE.wav, ...", "any media file libav opens, paced by PTS", "media:open_source")
 WEBSOCKET = SourceKind("ws://..., wss://...", "text over a WebSocket", "websocket:open_source")
 HLS = SourceKind("https://.../x.m3u8, hls+https://...", "HLS, live or on demand", "hls:open_source")
+RTMP = SourceKind(
+    "rtmp://host/app/key, rtmps://...", "RTMP play (key: MIDSTREAM_STREAM_KEY)", "rtmp:open_source"
+)
+RTMP_LISTEN = SourceKind(
+    "rtmp+listen://127.0.0.1:1935/live", "RTMP ingest: OBS or ffmpeg publish here", "rtmp_server:open_source"
+)
+NETWORK_MEDIA = SourceKind(
+    "rtsp://, udp://HOST:PORT, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
+)
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
 
-KINDS = (SIMULATOR, LINES, MEDIA, HLS, WEBSOCKET, SSE, OPENAI)
+KINDS = (SIMULATOR, LINES, MEDIA, HLS, RTMP, RTMP_LISTEN, NETWORK_MEDIA, WEBSOCKET, SSE, OPENAI)
 _SCHEMES = {
     "sim": SIMULATOR,
     "ws": WEBSOCKET,
     "wss": WEBSOCKET,
     "hls+http": HLS,
     "hls+https": HLS,
+    "rtmp": RTMP,
+    "rtmps": RTMP,
+    "rtmp+listen": RTMP_LISTEN,
+    "rtsp": NETWORK_MEDIA,
+    "rtsps": NETWORK_MEDIA,
+    "udp": NETWORK_MEDIA,
+    "srt": NETWORK_MEDIA,
+    "rist": NETWORK_MEDIA,
     "sse+http": SSE,
     "sse+https": SSE,
     "http": SSE,
@@ -56,6 +73,10 @@ _SCHEME = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]*):"
 )  # urlsplit raises at odd hosts before it tells the scheme
 _PLAYLIST = re.compile(r"[^?#]*\.m3u8?(?=[?#]|$)", re.IGNORECASE)
+_MEDIA_FILE = re.compile(
+    r"[^?#]*/[^?#/]*\.(?:mp4|m4[av]|mov|mkv|webm|ts|mp3|aac|og[ga]|opus|wav|flac|flv)(?=[?#]|$)",
+    re.IGNORECASE,
+)
 _LINE_SUFFIXES = {".txt", ".log", ".md", ".ndjson", ".jsonl"}
 
 
@@ -76,6 +97,8 @@ def kind_of(source: str) -> SourceKind:
     scheme = found[1].lower() if (found := _SCHEME.match(source)) else ""
     if scheme in ("http", "https") and _PLAYLIST.match(source):
         return HLS
+    if scheme in ("http", "https") and _MEDIA_FILE.match(source):
+        return NETWORK_MEDIA
     if scheme in _SCHEMES:
         return _SCHEMES[scheme]
     path = Path(source).expanduser()
