@@ -1,0 +1,209 @@
+"""A small HTTP/1.1 server on asyncio and h11, for endpoints with short requests and short answers (WHIP's).
+
+Everything is bounded: connections, header, body, and the time that each may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import h11
+
+MAX_HEADER = 16 << 10
+REQUEST_WITHIN = 10.0
+"""Seconds from a request's first byte to its last, and that a connection may be idle."""
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole request. Names of ``headers`` are in lower case; ``path`` has no query; ``peer`` is an IP address."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; Content-Length is added."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @classmethod
+    def text(cls, status: int, body: str, headers: Mapping[str, str] | None = None) -> Response:
+        """An answer in words."""
+        return cls(
+            status, {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}, f"{body}\n".encode()
+        )
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class HttpServer:
+    """Serves `handler`, which must not raise; a refusal made here is passed through `finish` (for CORS headers)."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        max_body: int,
+        finish: Callable[[Mapping[str, str], Response], Response] = lambda headers, response: response,
+        max_connections: int = 64,
+        within: float = REQUEST_WITHIN,
+    ) -> None:
+        self.port = 0
+        self._handler, self._finish = handler, finish
+        self._max_body, self._most, self._within = max_body, max_connections, within
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 lets the system choose, and ``port`` tells.
+
+        Raises:
+            OSError: the address can't be listened on.
+        """
+        self._server = await asyncio.start_server(self._connected, host, port, limit=_CHUNK)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = str((writer.get_extra_info("peername") or ["?"])[0])
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER)
+        headers: dict[str, str] = {}
+        try:
+            while True:
+                refusal: Response | None = None
+                request: Request | None = None
+                headers = {}
+                try:
+                    async with asyncio.timeout(self._within):
+                        request = await self._receive(connection, reader, writer, headers, peer)
+                    if request is None:
+                        return
+                    if len(self._tasks) > self._most:
+                        refusal = Response.text(503, "too many connections", {"Retry-After": "5"})
+                except _TooLarge:
+                    refusal = Response.text(413, f"over {self._max_body >> 10} KiB")
+                except h11.RemoteProtocolError as error:
+                    refusal = Response.text(error.error_status_hint, "not a request that is understood here")
+                except TimeoutError:
+                    if connection.their_state is h11.IDLE and not connection.trailing_data[0]:
+                        return
+                    refusal = Response.text(408, "the request took too long")
+                if refusal is None and request is not None:
+                    refusal = await self._handler(request)
+                    await self._send(connection, writer, refusal)
+                    if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
+                        return
+                    connection.start_next_cycle()
+                elif refusal is not None:
+                    await self._send(connection, writer, self._finish(headers, refusal), close=True)
+                    await self._linger(reader, writer)
+                    return
+        except (OSError, h11.LocalProtocolError):
+            pass  # the client is gone
+        finally:
+            writer.transport.abort() if writer.is_closing() else writer.close()
+
+    async def _receive(
+        self,
+        connection: h11.Connection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        headers: dict[str, str],
+        peer: str,
+    ) -> Request | None:
+        method = target = ""
+        body = b""
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                if connection.they_are_waiting_for_100_continue:
+                    writer.write(
+                        connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+                    )
+                small = connection.their_state is h11.IDLE  # h11 bounds a header only while it is incomplete
+                connection.receive_data(await reader.read(4096 if small else _CHUNK))
+            elif isinstance(event, h11.Request):
+                method, target = event.method.decode("ascii"), event.target.decode("latin-1")
+                headers.update({k.decode("latin-1"): v.decode("latin-1") for k, v in event.headers})
+                if (
+                    int(headers.get("content-length", "0")) > self._max_body
+                ):  # h11 has seen to it that it is a number
+                    raise _TooLarge
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > self._max_body:
+                    raise _TooLarge
+            elif isinstance(event, h11.EndOfMessage):
+                return Request(method, target.partition("?")[0], headers, body, peer)
+            else:  # closed, or an event that no client sends
+                return None
+
+    async def _send(
+        self,
+        connection: h11.Connection,
+        writer: asyncio.StreamWriter,
+        response: Response,
+        close: bool = False,
+    ) -> None:
+        if connection.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return
+        headers = [*response.headers.items()]
+        if response.status != 204:
+            headers.append(("Content-Length", str(len(response.body))))
+        if close:
+            headers.append(("Connection", "close"))
+        reason = HTTPStatus(response.status).phrase.encode()
+        data = (
+            connection.send(h11.Response(status_code=response.status, headers=headers, reason=reason)) or b""
+        )
+        if response.body:
+            data += connection.send(h11.Data(data=response.body)) or b""
+        data += connection.send(h11.EndOfMessage()) or b""
+        writer.write(data)
+        async with asyncio.timeout(self._within):
+            await writer.drain()
+
+    @staticmethod
+    async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read on a little, or the client that still sends would get a reset instead of the refusal."""
+        if writer.can_write_eof():
+            writer.write_eof()
+        left = 4 << 20
+        try:
+            async with asyncio.timeout(1.0):
+                while left > 0 and (data := await reader.read(_CHUNK)):
+                    left -= len(data)
+        except TimeoutError:
+            pass
