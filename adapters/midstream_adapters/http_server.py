@@ -152,10 +152,13 @@ class HttpServer:
                     writer.write(
                         connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
                     )
-                small = connection.their_state is h11.IDLE  # h11 bounds a header only while it is incomplete
-                connection.receive_data(await reader.read(4096 if small else _CHUNK))
+                connection.receive_data(await reader.read(_CHUNK))
             elif isinstance(event, h11.Request):
                 method, target = event.method.decode("ascii"), event.target.decode("latin-1")
+                if (
+                    sum(len(k) + len(v) for k, v in event.headers) + len(target) > MAX_HEADER
+                ):  # came in one piece
+                    raise h11.RemoteProtocolError("header too large", error_status_hint=431)
                 headers.update({k.decode("latin-1"): v.decode("latin-1") for k, v in event.headers})
                 if (
                     int(headers.get("content-length", "0")) > self._max_body
