@@ -19,7 +19,7 @@ from midstream_widgets.stream_metrics import StreamMetrics
 from . import messages, present
 from .bindings import APP
 from .bus import Bus
-from .config import DEFAULT_REFRESH_MS, REFRESH_MS, RecentSources, clamp_refresh
+from .config import DEFAULT_REFRESH_MS, REFRESH_MS, RecentSources, clamp_refresh, configured_sources
 from .export import write_export
 from .hub import Hub
 from .pulse import Pulse
@@ -212,7 +212,7 @@ class MidStreamApp(App[None]):
             Choice("stream", name, f"{name}  {tally.source}", str(tally.state(now)))
             for name, tally in self.hub.session.streams.items()
         ]
-        self.push_screen(PickerScreen(streams, self.recent.load()), self._picked)
+        self.push_screen(PickerScreen(streams, configured_sources(), self.recent.load()), self._picked)
 
     def _picked(self, choice: Choice | None) -> None:
         if choice is None:
@@ -224,7 +224,7 @@ class MidStreamApp(App[None]):
 
     @on(Remove)
     def _remove(self, event: Remove) -> None:
-        if event.choice.kind == "source":
+        if event.choice.kind == "recent":
             self.recent.remove(event.choice.value)
         else:
             self._close(event.choice.value)

@@ -22,8 +22,9 @@ A full-screen terminal dashboard for live LLM and media streams.
 EPILOG = """\
 keys: s streams, e export, space pause, [ ] refresh, ? help, q quit
 
-environment: OPENAI_API_KEY, OPENAI_BASE_URL for openai:MODEL; MIDSTREAM_EXPORT_DIR where exports go;
-MIDSTREAM_STATE_DIR where recent sources are kept. Secrets belong there, never on the command line.
+environment: OPENAI_API_KEY, OPENAI_BASE_URL for openai:MODEL; MIDSTREAM_SOURCES what the picker offers;
+MIDSTREAM_EXPORT_DIR where exports go; MIDSTREAM_STATE_DIR where recent sources are kept.
+Secrets belong in the environment, never on the command line.
 """
 MODES = ("all", "text", "audio", "video", "openai")
 

@@ -38,6 +38,11 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
+def configured_sources() -> list[str]:
+    """Sources to offer in the picker: the words of ``MIDSTREAM_SOURCES``."""
+    return os.environ.get("MIDSTREAM_SOURCES", "").split()
+
+
 class RecentSources:
     """Sources opened before, newest first. One that carries a secret is not kept: it could not be opened again."""
 

@@ -10,9 +10,9 @@ from textual.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An entry of the list: an open stream by id, or an address to open."""
+    """An entry of the list: an open stream by id, or the address of a source, configured or used before."""
 
-    kind: Literal["stream", "source"]
+    kind: Literal["stream", "configured", "recent"]
     value: str
     label: str
     state: str = ""

@@ -34,9 +34,13 @@ class PickerScreen(ModalScreen[Choice | None]):
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = PICKER
 
-    def __init__(self, streams: list[Choice], recent: list[str]) -> None:
+    def __init__(self, streams: list[Choice], configured: list[str], recent: list[str]) -> None:
         super().__init__()
-        self._choices = [*streams, *(Choice("source", source, redact(source)) for source in recent)]
+        self._choices = [
+            *streams,
+            *(Choice("configured", source, redact(source)) for source in configured),
+            *(Choice("recent", source, redact(source)) for source in recent if source not in configured),
+        ]
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -54,7 +58,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         listed = self.query_one(OptionList)
         at = listed.highlighted
         listed.clear_options()
-        for heading, kind in (("Open", "stream"), ("Recent", "source")):
+        for heading, kind in (("Open", "stream"), ("Configured", "configured"), ("Recent", "recent")):
             choices = [choice for choice in self._choices if choice.kind == kind]
             if choices:
                 listed.add_option(Option(Content.styled(heading, "bold $text-muted"), disabled=True))
@@ -66,7 +70,7 @@ class PickerScreen(ModalScreen[Choice | None]):
 
     @staticmethod
     def _prompt(choice: Choice) -> Content:
-        if choice.kind == "source":
+        if choice.kind != "stream":
             return Content(f"  {choice.label}")
         glyph = STATES[choice.state]
         return Content.assemble("  ", (f"{glyph.text:<15}", _COLOURS[glyph.style]), choice.label)
@@ -84,7 +88,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         except SourceError as error:
             self.query_one("#error", Static).update(Content.styled(f"✗ {error}", "$text-error"))
             return
-        self.dismiss(Choice("source", source, redact(source)))
+        self.dismiss(Choice("recent", source, redact(source)))
 
     @on(Input.Changed)
     def _typed(self) -> None:
@@ -112,7 +116,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         if listed.highlighted is None or not listed.display:
             return
         choice = self._choice(listed.get_option_at_index(listed.highlighted).id)
-        if choice is not None:
+        if choice is not None and choice.kind != "configured":
             self._choices.remove(choice)
             self._fill()
             self.post_message(Remove(choice))

@@ -300,6 +300,20 @@ async def test_a_source_is_opened_from_the_picker(pilot: Keys) -> None:
     assert app.hub.session.selected in app.hub.sources
 
 
+async def test_configured_sources_are_offered(pilot: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIDSTREAM_SOURCES", "sim:audio wss://user:hunter2@host/feed")
+    app = app_of(pilot)
+    await pilot.press("s", "down", "down", "down")
+    await pilot.pause()
+    options = app.screen.query_one(OptionList)
+    shown = [str(options.get_option_at_index(n).prompt) for n in range(options.option_count)]
+    assert any("Configured" in prompt for prompt in shown)
+    assert not any("hunter2" in prompt for prompt in shown)
+    await pilot.press("enter")
+    await pilot.pause()
+    assert [held.asked for held in app.hub.sources.values()] == ["sim:audio"]
+
+
 async def test_a_wrong_source_is_explained_and_nothing_is_lost(pilot: Keys) -> None:
     await pilot.press("s", *"nosuch://x", "enter")
     await pilot.pause()
