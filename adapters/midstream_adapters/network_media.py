@@ -169,9 +169,9 @@ class NetworkMedia:
 
     def _reader(self, whole: bool) -> MediaReader:
         from .decode import MediaReader  # in its thread: this loads PyAV
+        from .live_reader import LiveReader
 
-        clock, name = self._options.clock, self._info.stream
-        return MediaReader(name, clock) if whole else MediaReader(name, clock, threads="SLICE", hold=False)
+        return (MediaReader if whole else LiveReader)(self._info.stream, self._options.clock)
 
     async def _arrive(self) -> tuple[str, bool]:
         """Follow redirects as libav would not: never from a public host to a private one. (address, has a length)."""

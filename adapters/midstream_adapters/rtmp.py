@@ -138,7 +138,7 @@ class RTMPAdapter:
     async def _media(self, link: Link[Playing]) -> AsyncGenerator[Media, None]:
         """The media messages until the server ends the stream; everything else raises."""
         clock = self._options.clock
-        last, came = clock(), False
+        last, heard, came = clock(), link.session.received, False
         while True:
             limit = self._quiet if came else max(self._quiet, self._options.connect_timeout)
             said = await link.receive(max(0.0, last + limit - clock()))
@@ -147,6 +147,7 @@ class RTMPAdapter:
                     came = True
                     for media in single(item):
                         yield media
+                    heard = link.session.received
                     last = clock()  # after the yield: a decoder that is behind is no silence of the server
                 elif isinstance(item, Ended):
                     return
@@ -154,8 +155,9 @@ class RTMPAdapter:
                     raise _refusal(item)
             if clock() - last >= limit:
                 what = "stalled" if came else "nothing is published"
-                heard = "nor anything else" if said is None else "though the server still talks"
-                raise Interrupted(f"{what}: no media for {limit:g} s, {heard}")
+                more = link.session.received > heard
+                also = "though the server still talks" if more else "nor anything else"
+                raise Interrupted(f"{what}: no media for {limit:g} s, {also}")
 
 
 def _refusal(said: Refused) -> SourceError | Interrupted:

@@ -100,7 +100,8 @@ async def decode(
         pouring = asyncio.create_task(film.pour(feed))
         decoding = asyncio.create_task(_decode(feed, stream, sink, options, on_open))
         try:
-            await decoding
+            await asyncio.wait([decoding])  # awaited itself, it would be cancelled before the feed is aborted
+            decoding.result()
             if not feed.ended:  # libav saw an end where there was none
                 raise MediaError("the decoder left before the end")
             await pouring
@@ -121,9 +122,9 @@ async def _decode(
     feed: Feed, stream: str, sink: Sink, options: Options, on_open: Callable[[MediaInfo], None]
 ) -> None:
     def reader() -> MediaReader:
-        from .decode import MediaReader  # in its thread: this loads PyAV
+        from .live_reader import LiveReader  # in its thread: this loads PyAV
 
-        return MediaReader(stream, options.clock, threads="SLICE", hold=False)
+        return LiveReader(stream, options.clock)
 
     async with opened(
         reader, cast("BinaryIO", feed), name=stream, container_format="flv", options=_LIBAV

@@ -245,7 +245,7 @@ class RTMPListener:
             self._say(sink, slot, State.LIVE, about)
 
         async def media() -> AsyncGenerator[Media, None]:
-            last, quiet = clock(), False
+            last, heard, quiet = clock(), 0, False
             while True:
                 limit = self._gone if quiet else self._quiet
                 said = await link.receive(max(0.0, last + limit - clock()))
@@ -268,8 +268,9 @@ class RTMPListener:
                     raise TimeoutError(f"given up after {self._gone:g} s without media")
                 elif not quiet and clock() - last >= self._quiet:
                     quiet = True
-                    heard = "its connection is open" if said is None else "it still sends other messages"
-                    reason = f"the publisher sent no media for {self._quiet:g} s; {heard}"
+                    more = link.session.received > heard
+                    also = "though it still talks" if more else "nor anything else"
+                    reason = f"the publisher sends no media for {self._quiet:g} s now, {also}"
                     self._say(sink, slot, State.RECONNECTING, reason)
 
         try:

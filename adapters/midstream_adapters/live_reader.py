@@ -1,0 +1,18 @@
+"""The `MediaReader` of live inputs. Importing this module loads PyAV."""
+
+from __future__ import annotations
+
+from .base import Clock
+from .decode import MediaReader
+from .events import Event
+
+
+class LiveReader(MediaReader):
+    """Gives each packet's events at once: what is decoded never waits for a packet that may not come."""
+
+    def __init__(self, stream: str, clock: Clock) -> None:
+        super().__init__(stream, clock, threads="SLICE", hold=False)
+
+    def read(self, most: int = 1, seconds: float = 0.025) -> list[Event]:
+        """`MediaReader.read` up to the first packet of which something comes."""
+        return super().read(1, seconds=60.0)
