@@ -145,14 +145,13 @@ class HLSAdapter:
             if rendition is not None and rendition.uri is not None:
                 beside = await self._media_playlist(fetcher, rendition.uri, got.public)
             found, got = await self._media_playlist(fetcher, variant.uri, got.public)
-        jobs: list[Coroutine[Any, Any, None]] = []
         video = {Kind.VIDEO} if beside else None
-        jobs += self._track("main", fetcher, found, got, Monitor(self._info.stream, sink, self._options.clock,
-                            self._wall, variant), sink, video)  # fmt: skip
+        at = self._info.stream, sink, self._options.clock, self._wall
+        jobs = [self._track("main", fetcher, found, got, Monitor(*at, variant), Filter(sink, video))]
         if beside:
-            quiet = Monitor(self._info.stream, sink, self._options.clock, self._wall, None, main=False)
-            jobs += self._track("sound", fetcher, *beside, quiet, sink, {Kind.AUDIO})
-        await _together(jobs)
+            quiet = Monitor(*at, None, main=False)
+            jobs.append(self._track("sound", fetcher, *beside, quiet, Filter(sink, {Kind.AUDIO})))
+        await _together(*jobs)
 
     async def _media_playlist(
         self, fetcher: Fetcher, url: str, public: bool
@@ -162,17 +161,16 @@ class HLSAdapter:
             raise PlaylistError("a master playlist that leads to a master playlist")
         return found, got
 
-    def _track(
+    async def _track(
         self,
         role: str,
         fetcher: Fetcher,
         playlist: MediaPlaylist,
         got: Fetched,
         monitor: Monitor,
-        sink: Sink,
-        only: set[Kind] | None,
-    ) -> list[Coroutine[Any, Any, None]]:
-        """What keeps one media playlist going."""
+        sink: Filter,
+    ) -> None:
+        """Play one media playlist. When it is lost, what has come of it is still played."""
         follower = Follower(
             fetcher,
             playlist,
@@ -194,18 +192,35 @@ class HLSAdapter:
             monitor.poured(item, follower)
 
         paced = playlist.ended and not self._options.fast
-        track = _Track(self._info.stream, self._options, paced, Filter(sink, only), opened_as, poured)
-        return [follower.poll(), follower.load(shelf), track.play(shelf, monitor)]
+        track = _Track(self._info.stream, self._options, paced, sink, opened_as, poured)
+        lost: list[Interrupted] = []
+
+        async def fill() -> None:
+            try:
+                await _together(follower.poll(), follower.load(shelf))
+            except Interrupted as error:
+                lost.append(error)
+            await shelf.end()
+
+        await _together(fill(), track.play(shelf, monitor))
+        if lost:
+            raise lost[0]
 
 
-async def _together(jobs: list[Coroutine[Any, Any, None]]) -> None:
-    """Run `jobs` at once; the first to fail ends the others, and its exception is the only one."""
+async def _together(*jobs: Coroutine[Any, Any, None]) -> None:
+    """Run `jobs` at once; the first to fail ends the others, and its exception is the only one.
+
+    Not a TaskGroup: that of Python 3.11 leaves the task that waits marked as cancelled, and gives groups.
+    """
+    tasks = [asyncio.create_task(job) for job in jobs]
     try:
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass
@@ -254,7 +269,7 @@ class _Track:
     async def play(self, shelf: Shelf, monitor: Monitor) -> None:
         """Decode until the shelf has ended. Raises `SourceError` when nothing of several pieces can be decoded."""
         item = await shelf.get()
-        barren = 0
+        barren, reason = 0, ""
         while item is not None:
             before, poured = self._sink.count, [0]
             try:
@@ -263,10 +278,12 @@ class _Track:
                 empty = self._sink.count == before
                 monitor.missed(max(1, poured[0]) if empty else 1)
                 barren = barren + 1 if empty else 0
+                reason = f"the segments can't be decoded: {getattr(error, 'strerror', None) or error}"
                 if barren >= _BARREN:
-                    text = getattr(error, "strerror", None) or error
-                    raise SourceError(f"the segments can't be decoded: {text}") from None
+                    raise SourceError(reason) from None
             item, self._next = self._next or await shelf.get(), None
+        if reason and not self._sink.count:
+            raise SourceError(reason)
 
     async def _piece(self, first: Loaded, shelf: Shelf, poured: list[int]) -> None:
         """Decode `first` and what continues it."""
@@ -285,7 +302,9 @@ class _Track:
 
         pouring, decoding = asyncio.create_task(pour()), asyncio.create_task(self._decode(feed))
         try:
-            await decoding
+            # Not `await decoding`: a cancellation would go into it, and wait for the thread that only abort frees.
+            await asyncio.wait({decoding})
+            decoding.result()
             if not feed.ended:  # libav saw an end where there was none
                 raise MediaError("the decoder left before the end")
             await pouring
@@ -328,6 +347,7 @@ class Monitor:
         self._variant = variant
         self._main = main
         self._said = ""
+        self._stall = ""  # why it is stalled, while it is
         self._stalls = self._segments = self._missed = 0
         self._stalled_s = 0.0
         self._played: Segment | None = None
@@ -341,6 +361,8 @@ class Monitor:
         if said != self._said:
             self._said = said
             self._say(State.LIVE, said)
+            if self._stall:
+                self._say(State.STALLED, self._stall)
 
     def stalled(self, follower: Follower, silent: float) -> None:
         self._stalls += 1
@@ -351,6 +373,7 @@ class Monitor:
 
     def recovered(self, follower: Follower, silent: float) -> None:
         self._stalled_s += silent
+        self._stall = ""
         if self._said:
             self._say(State.LIVE, f"the playlist grows again, after {silent:.1f} s")
 

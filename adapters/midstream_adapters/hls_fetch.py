@@ -108,13 +108,12 @@ class Fetcher:
         self._clock: Clock = options.clock
         self._resolve = resolve
         self._transport = transport
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[str, str, bool], httpx.AsyncClient] = {}
         self._context: ssl.SSLContext | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        httpx = await asyncio.to_thread(import_module, "httpx")  # half a second, the first time
-        self._context = await asyncio.to_thread(httpx.create_ssl_context)
+        await asyncio.to_thread(import_module, "httpx")  # half a second, the first time
         return self
 
     async def __aexit__(
@@ -169,13 +168,14 @@ class Fetcher:
             headers["Range"] = range_header
         for _ in range(MAX_REDIRECTS + 1):
             response, public = await self._ask(url, public, headers, stack)
-            if response.status_code not in _REDIRECTS:
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or not location:
                 break
             await response.aclose()
             try:
-                target = web_address(url, response.headers.get("location", ""))
+                target = web_address(url, location)
             except PlaylistError:
-                where = clean_line(redact(response.headers.get("location", "")), 80)
+                where = clean_line(redact(location), 80)
                 raise SourceError(f"the server redirects to what is no web address: {where}") from None
             if url.startswith("https:") and target.startswith("http:"):
                 raise SourceError(f"the server redirects from https to http: {redact(target)}")
@@ -205,11 +205,11 @@ class Fetcher:
             private = is_private(target.host)
             if from_public and private:
                 raise _private(target)
-            client = await self._client(f"proxy {target.host}", stack)
+            client = await self._client(target, True, stack)
             response = await client.send(client.build_request("GET", target, headers=headers), stream=True)
             stack.push_async_callback(response.aclose)
             return response, from_public or not private
-        client = await self._client(target.host, stack)
+        client = await self._client(target, False, stack)
         failure: httpx.TransportError | None = None
         for address in (await self._addresses(target, from_public))[:_ADDRESSES_TRIED]:
             request = client.build_request(
@@ -228,23 +228,26 @@ class Fetcher:
         assert failure is not None
         raise failure
 
-    async def _client(self, host: str, stack: AsyncExitStack) -> httpx.AsyncClient:
-        """A client for `host` alone: one that is connected by address must not be shared by names, whose certificates
-        it would then not check. The first few are kept, any more live as long as `stack`.
+    async def _client(self, target: httpx.URL, proxied: bool, stack: AsyncExitStack) -> httpx.AsyncClient:
+        """A client for this host alone: one that is connected by address must not be shared by names, whose
+        certificates it would then not check. The first few are kept, any more live as long as `stack`.
         """
         import httpx
 
-        if client := self._clients.get(host):
+        place = target.scheme, target.host, proxied
+        if client := self._clients.get(place):
             return client
-        assert self._context is not None
+        if self._context is None and (proxied or target.scheme == "https"):
+            self._context = await asyncio.to_thread(httpx.create_ssl_context)
         client = httpx.AsyncClient(
-            verify=self._context,
+            verify=self._context
+            or False,  # none has no TLS to verify, and is spared reading the certificates
             timeout=self._connect,
-            trust_env=host.startswith("proxy "),
+            trust_env=proxied,
             transport=self._transport,
         )
         if kept := len(self._clients) < _HOSTS_KEPT:
-            self._clients[host] = client
+            self._clients[place] = client
         return await (self._stack if kept else stack).enter_async_context(client)
 
     async def _addresses(self, target: httpx.URL, from_public: bool) -> list[str]:

@@ -238,7 +238,6 @@ class Follower:
             await shelf.put(loaded)
         if misses and not came:
             raise Interrupted("none of the segments came")
-        await shelf.end()
 
     def _next(self) -> Segment | None:
         """The first listed segment that is at or after our position."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +42,7 @@ class Site:
 
 
 @contextmanager
-def serving() -> Iterator[Site]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     """A server of ranges, redirects, refusals and whatever else `Site.files` holds."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,6 +78,8 @@ def serving() -> Iterator[Site]:
 
     stopped = threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.block_on_close = False
     site = Site(server.server_address[1])
