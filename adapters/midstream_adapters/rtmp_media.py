@@ -96,7 +96,7 @@ async def decode(
     film = _Film(source, options)
     await film.collect()
     while film.waiting:
-        feed = Feed(_FEED)
+        feed = _Feed(_FEED)
         pouring = asyncio.create_task(film.pour(feed))
         decoding = asyncio.create_task(_decode(feed, stream, sink, options, on_open))
         try:
@@ -131,6 +131,16 @@ async def _decode(
     ) as (thread, info):
         on_open(info)
         await play(thread, info, sink, options, paced=False)
+
+
+class _Feed(Feed):
+    """An aborted feed reads as ended: libav may ask twice, and PyAV prints an exception that it has no place for."""
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return super().read(size)
+        except ConnectionAbortedError:
+            return b""
 
 
 class _Film:

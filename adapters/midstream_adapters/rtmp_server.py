@@ -260,10 +260,8 @@ class RTMPListener:
                             yield one
                     elif isinstance(item, Ended):
                         return
-                if came:
-                    last = (
-                        clock()
-                    )  # after the yields: a decoder that is behind is no silence of the publisher
+                if came:  # read after the yields: a decoder that is behind is no silence of the publisher
+                    last, heard = clock(), link.session.received
                 elif clock() - last >= self._gone:
                     raise TimeoutError(f"given up after {self._gone:g} s without media")
                 elif not quiet and clock() - last >= self._quiet:
