@@ -118,6 +118,11 @@ class Peer:
 
     # -- offer and answer
 
+    @property
+    def local(self) -> str:
+        """Our own description."""
+        return str(self._pc.localDescription.sdp)
+
     async def answer(self, offer: Checked) -> str:
         """Accept an offer; return our answer.
 
@@ -129,14 +134,14 @@ class Peer:
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         except Exception as error:
             raise BadSdp(f"can't be answered: {error or type(error).__name__}") from None
-        return str(self._pc.localDescription.sdp)
+        return self.local
 
     async def offer(self) -> str:
         """An offer to receive audio and video."""
         for kind in ("audio", "video"):
             self._pc.addTransceiver(kind, direction="recvonly")
         await self._pc.setLocalDescription(await self._pc.createOffer())
-        return str(self._pc.localDescription.sdp)
+        return self.local
 
     async def accept(self, answer: Checked) -> None:
         """Take the answer to our offer.

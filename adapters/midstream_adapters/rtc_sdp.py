@@ -21,6 +21,7 @@ _CANDIDATE = re.compile(
     r"a=candidate:\S{1,64} \d{1,3} udp \d{1,10} ([0-9A-Fa-f.:]{2,45}) \d{1,5} typ (host|srflx|prflx|relay)( |$)",
     re.I,
 )
+_ANY_CANDIDATE = re.compile(r"a=candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \w+", re.I)
 _PARSE_ERRORS = (ValueError, AssertionError, LookupError, TypeError, AttributeError, StopIteration)
 _DIGESTS = ("sha-256", "sha-384", "sha-512")
 
@@ -50,8 +51,8 @@ class Fragment:
     ended: bool = False
 
 
-async def check(data: bytes | str, *, answer: bool = False) -> Checked:
-    """Read an offer (or answer) off the event loop.
+async def check(data: bytes | str, *, answers: str | None = None) -> Checked:
+    """Read an offer, or the answer to our offer `answers`, off the event loop.
 
     Candidates that can't be used go: TCP ones, and ``.local`` names, whose look-up by multicast would hold up the
     answer for nothing: the other side's checks tell its address (RFC 8445, 7.3.1.3).
@@ -59,15 +60,17 @@ async def check(data: bytes | str, *, answer: bool = False) -> Checked:
     Raises:
         BadSdp: it is malformed, or not supported.
     """
-    return await asyncio.to_thread(_check, data, answer)
+    return await asyncio.to_thread(_check, data, answers)
 
 
-def _check(data: bytes | str, answer: bool) -> Checked:
+def _check(data: bytes | str, answers: str | None) -> Checked:
     text = _text(data)
     if not text.startswith("v=0"):
         raise BadSdp("not a session description")
+    _count(text.splitlines())
+    if answers is not None:
+        text = fill_rejected(text, answers)
     lines = [line for line in text.splitlines() if line.strip()]
-    _count(lines)
     usable = [line for line in lines if not line.startswith(("a=candidate:", "a=end-of-candidates"))]
     from aiortc.sdp import SessionDescription
 
@@ -75,7 +78,7 @@ def _check(data: bytes | str, answer: bool) -> Checked:
         parsed = SessionDescription.parse("\r\n".join(usable) + "\r\n")
     except _PARSE_ERRORS as error:
         raise BadSdp(f"malformed: {error or type(error).__name__}") from None
-    ufrag = _media(parsed, answer)
+    ufrag = _media(parsed, answers is not None)
     # End-of-candidates goes as well: with candidates taken out, "no more" would end ICE before it began.
     kept = [line for line in lines if not line.startswith("a=end-of-candidates")]
     kept = [line for line in kept if not line.startswith("a=candidate:") or _CANDIDATE.match(line)]
@@ -145,8 +148,6 @@ def fragment(data: bytes) -> Fragment:
     Raises:
         BadSdp: it is malformed, or has more than MAX_CANDIDATES.
     """
-    from aiortc.sdp import candidate_from_sdp
-
     found = Fragment()
     mid, index = None, -1
     lines = [line for line in _text(data).splitlines() if line.strip()]
@@ -163,15 +164,61 @@ def fragment(data: bytes) -> Fragment:
             mid = value.strip()
         elif name == "a=end-of-candidates":
             found.ended = True
-        elif name == "a=candidate" and mark:
-            if not _CANDIDATE.match(line):
-                if re.match(r"a=candidate:\S+ \d+ (udp|tcp) \d+ \S+ \d+ typ \w+", line, re.I):
-                    continue  # of a kind that we don't use
-                raise BadSdp("malformed candidate")
-            try:
-                candidate = candidate_from_sdp(value)
-            except _PARSE_ERRORS:
-                raise BadSdp("malformed candidate") from None
-            candidate.sdpMid, candidate.sdpMLineIndex = mid, None if mid else max(index, 0)
-            found.candidates.append(candidate)
+        elif name == "a=candidate" and mark and (one := candidate(line, mid, max(index, 0))):
+            found.candidates.append(one)
     return found
+
+
+def candidate(line: str, mid: str | None, index: int) -> RTCIceCandidate | None:
+    """Read ``a=candidate:...`` (the ``a=`` may lack) of the section `mid`, or number `index`; None: of no use here.
+
+    Raises:
+        BadSdp: it is malformed.
+    """
+    line = line if line.startswith("a=") else f"a={line}"
+    if not _CANDIDATE.match(line):
+        if len(line) < 1000 and _ANY_CANDIDATE.match(line):
+            return None
+        raise BadSdp("malformed candidate")
+    from aiortc.sdp import candidate_from_sdp
+
+    try:
+        read = candidate_from_sdp(line.partition(":")[2])
+    except _PARSE_ERRORS:
+        raise BadSdp("malformed candidate") from None
+    read.sdpMid, read.sdpMLineIndex = mid, None if mid else index
+    return read
+
+
+def fill_rejected(answer: str, offer: str) -> str:
+    """Give the rejected sections of `answer` (port 0: a stream without sound, say) what aiortc wants of every section.
+
+    They become inactive, share the first accepted one's transport, and name a codec of our `offer`.
+    """
+    head, *sections = re.split(r"(?m)^(?=m=)", answer)
+    accepted = next((s for s in sections if not re.match(r"m=\S+ 0 ", s)), None)
+    if accepted is None or all(not re.match(r"m=\S+ 0 ", s) for s in sections):
+        return answer
+    if not re.search(r"(?m)^a=group:BUNDLE\b", head):
+        mid = re.search(r"(?m)^a=mid:(\S+)", accepted)
+        head += f"a=group:BUNDLE {mid[1] if mid else ''}\r\n"
+    transport = re.findall(r"(?m)^a=(?:ice-ufrag|ice-pwd|fingerprint|setup):.*$", accepted)
+    offered = re.split(r"(?m)^(?=m=)", offer)[1:]
+    for n, section in enumerate(sections):
+        if not re.match(r"m=\S+ 0 ", section) or n >= len(offered):
+            continue
+        kind = section[2:].split(" ", 1)[0]
+        mid = re.search(r"(?m)^a=mid:(\S+)", offered[n])
+        codec = re.search(r"(?m)^a=rtpmap:(\d+) .*$", offered[n])
+        if mid is None or codec is None:
+            continue
+        lines = [
+            f"m={kind} 9 UDP/TLS/RTP/SAVPF {codec[1]}",
+            f"a=mid:{mid[1]}",
+            "a=inactive",
+            "a=rtcp:9",
+            "a=rtcp-mux",
+        ]
+        sections[n] = "\r\n".join([*lines, codec[0].strip(), *(line.strip() for line in transport)]) + "\r\n"
+        head = re.sub(rf"(?m)^(a=group:BUNDLE(?:(?! {re.escape(mid[1])}\b).)*?)\r?$", rf"\1 {mid[1]}\r", head)
+    return "".join([head, *sections])
