@@ -42,13 +42,32 @@ RTMP = SourceKind(
 RTMP_LISTEN = SourceKind(
     "rtmp+listen://127.0.0.1:1935/live", "RTMP ingest: OBS or ffmpeg publish here", "rtmp_server:open_source"
 )
+WHIP_LISTEN = SourceKind(
+    "whip+listen://127.0.0.1:8889/whip", "WebRTC ingest: OBS or a browser publish here", "whip:open_source"
+)
+WHEP = SourceKind("whep+https://host/path", "WebRTC play (token: MIDSTREAM_WHEP_TOKEN)", "whep:open_source")
+WEBRTC = SourceKind("webrtc+wss://host/path", "WebRTC, signalled over a WebSocket", "webrtc:open_source")
 NETWORK_MEDIA = SourceKind(
     "rtsp://, udp://HOST:PORT, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
 )
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
 
-KINDS = (SIMULATOR, LINES, MEDIA, HLS, RTMP, RTMP_LISTEN, NETWORK_MEDIA, WEBSOCKET, SSE, OPENAI)
+KINDS = (
+    SIMULATOR,
+    LINES,
+    MEDIA,
+    HLS,
+    RTMP,
+    RTMP_LISTEN,
+    WHIP_LISTEN,
+    WHEP,
+    WEBRTC,
+    NETWORK_MEDIA,
+    WEBSOCKET,
+    SSE,
+    OPENAI,
+)
 _SCHEMES = {
     "sim": SIMULATOR,
     "ws": WEBSOCKET,
@@ -58,6 +77,11 @@ _SCHEMES = {
     "rtmp": RTMP,
     "rtmps": RTMP,
     "rtmp+listen": RTMP_LISTEN,
+    "whip+listen": WHIP_LISTEN,
+    "whep+http": WHEP,
+    "whep+https": WHEP,
+    "webrtc+ws": WEBRTC,
+    "webrtc+wss": WEBRTC,
     "rtsp": NETWORK_MEDIA,
     "rtsps": NETWORK_MEDIA,
     "udp": NETWORK_MEDIA,
