@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .events import Event, Kind, Provenance, State, StateChanged, StreamOpened
+from .events import Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
 from .redact import redact
 from .sanitize import CleanSink, clean_line
 
@@ -118,6 +118,8 @@ async def supervise(adapter: Adapter, sink: Sink, options: Options, backoff: Bac
 
     def say(state: State, reason: str = "", retry_in: float | None = None) -> State:
         clean.emit(StateChanged(info.stream, options.clock(), state, reason, retry_in))
+        if clean.removed:
+            clean.emit(Figures(info.stream, options.clock(), {"control characters removed": clean.removed}))
         return state
 
     clean.emit(StreamOpened(info.stream, options.clock(), info.source, info.kinds, info.provenance))
