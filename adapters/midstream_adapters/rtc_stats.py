@@ -53,7 +53,9 @@ class RtpMeter:
         """Payload bytes so far, without headers and padding, as W3C's ``bytesReceived``; retransmissions too."""
         self.heard: float | None = None
         """When the last packet came."""
-        self.nacks = self.plis = self.retransmitted = 0
+        self.nacks = self.plis = 0
+        self.rtx_packets = 0
+        """Retransmissions, and the padding that Chromium sends the same way to probe the bandwidth."""
         self._sources: dict[int, _Source] = {}
         self._newest: _Source | None = None
 
@@ -71,7 +73,7 @@ class RtpMeter:
         self.nbytes += size
         self.heard = arrival
         if rtx:  # its sequence numbers are its own, and it says nothing of jitter (RFC 4588)
-            self.retransmitted += 1
+            self.rtx_packets += 1
             return
         source = self._sources.get(ssrc)
         if source is None:
@@ -169,7 +171,7 @@ class TrackMeter:
         self._before = now, rtp.nbytes, self.decoded
         if self.kind is Kind.VIDEO:
             values["freezes"], values["frozen_s"] = self.freezes.so_far(now)
-            values |= {"nacks": rtp.nacks, "plis": rtp.plis, "retransmitted": rtp.retransmitted}
+            values |= {"nacks": rtp.nacks, "plis": rtp.plis, "rtx_packets": rtp.rtx_packets}
             if self._key_interval is not None:
                 values["key_frame_interval_s"] = self._key_interval
         if self.codec:
