@@ -12,22 +12,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from .base import Adapter, Clock, Interrupted, Options, Sink, SourceError, StreamInfo
+from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import (
     AudioChunk,
     BytesReceived,
-    Dropped,
     Event,
-    Figures,
     Kind,
     Provenance,
-    State,
-    StateChanged,
     VideoFrame,
 )
 from .feed import Feed
 from .hls_fetch import Fetched, Fetcher, FetchError, Resolve, resolve
-from .hls_playlist import MasterPlaylist, MediaPlaylist, PlaylistError, Segment, Variant, choose, sound
+from .hls_monitor import Monitor
+from .hls_playlist import MasterPlaylist, MediaPlaylist, PlaylistError, Variant, choose, sound
 from .hls_segments import Follower, Loaded, Shelf, load_playlist
 from .mediainfo import MediaError, MediaInfo
 from .reading import opened, play
@@ -128,6 +125,7 @@ class HLSAdapter:
         ) as fetcher:
             try:
                 await self._play(fetcher, sink)
+                self._last.clear()  # it is complete: a run after this one begins anew
             except PlaylistError as error:
                 raise (Interrupted if self._lived else SourceError)(str(error)) from None
             except FetchError as error:
@@ -326,103 +324,3 @@ class _Track:
         from .decode import MediaReader  # in its thread: this loads PyAV
 
         return MediaReader(self._stream, self._options.clock)
-
-
-class Monitor:
-    """The figures and the states of one playlist. Only the main one of a source speaks of states and figures."""
-
-    def __init__(
-        self,
-        stream: str,
-        sink: Sink,
-        clock: Clock,
-        wall: Callable[[], float],
-        variant: Variant | None,
-        main: bool = True,
-    ) -> None:
-        self._stream = stream
-        self._sink = sink
-        self._clock = clock
-        self._wall = wall
-        self._variant = variant
-        self._main = main
-        self._said = ""
-        self._stall = ""  # why it is stalled, while it is
-        self._stalls = self._segments = self._missed = 0
-        self._stalled_s = 0.0
-        self._played: Segment | None = None
-        self._kind = Kind.VIDEO if main else Kind.AUDIO
-
-    def opened(self, info: MediaInfo) -> None:
-        """A decoder was opened: the source is live."""
-        if Kind.VIDEO not in info.kinds:
-            self._kind = Kind.AUDIO
-        said = f"{self._variant}, {info}" if self._variant else str(info)
-        if said != self._said:
-            self._said = said
-            self._say(State.LIVE, said)
-            if self._stall:
-                self._say(State.STALLED, self._stall)
-
-    def stalled(self, follower: Follower, silent: float) -> None:
-        self._stalls += 1
-        target = follower.playlist.target
-        self._say(
-            State.STALLED, f"the playlist has not grown for {silent:.1f} s (target duration {target:g} s)"
-        )
-
-    def recovered(self, follower: Follower, silent: float) -> None:
-        self._stalled_s += silent
-        self._stall = ""
-        if self._said:
-            self._say(State.LIVE, f"the playlist grows again, after {silent:.1f} s")
-
-    def missed(self, count: int) -> None:
-        """Segments that did not come, or of which nothing could be decoded."""
-        self._missed += count
-        self._sink.emit(Dropped(self._stream, self._clock(), self._kind, count, "segment"))
-
-    def polled(self, follower: Follower) -> None:
-        self._figures(self._place(follower))
-
-    def poured(self, item: Loaded, follower: Follower) -> None:
-        """`item` went to the decoder."""
-        self._played = segment = item.segment
-        self._segments += 1
-        values: dict[str, float | str] = {"fetch_s": item.seconds, "segment_s": segment.duration}
-        if segment.duration > 0:
-            values["fetch_ratio"] = item.seconds / segment.duration
-            values["segment_bitrate_bps"] = 8 * item.nbytes / segment.duration
-        self._figures(values | self._place(follower))
-
-    def _place(self, follower: Follower) -> dict[str, float | str]:
-        """Where the playhead and the playlist stand; nothing of it means anything on demand."""
-        playlist, newest, played = follower.playlist, follower.newest, self._played
-        if playlist.ended or newest is None:
-            return {}
-        values: dict[str, float | str] = {"playlist_age_s": self._clock() - follower.changed_at}
-        if played is not None:
-            behind = max(0, newest.sequence - played.sequence)
-            values["segments_behind"] = behind
-            if (
-                played.date is not None
-            ):  # what is decoded is shown at once: the playhead is at the segment's end
-                values["live_latency_s"] = self._wall() - (played.date + played.duration)
-                values["live_latency_from"] = "program date"
-            else:
-                values["live_latency_s"] = behind * playlist.target
-                values["live_latency_from"] = "segments behind"
-        return values
-
-    def _figures(self, values: dict[str, float | str]) -> None:
-        if not self._main:
-            return
-        values |= {"segments": self._segments, "segments_missed": self._missed, "stalls": self._stalls}
-        values["stalled_s"] = self._stalled_s
-        if self._variant is not None:
-            values |= {"variant": str(self._variant), "variant_bandwidth_bps": self._variant.bandwidth}
-        self._sink.emit(Figures(self._stream, self._clock(), values))
-
-    def _say(self, state: State, reason: str) -> None:
-        if self._main:
-            self._sink.emit(StateChanged(self._stream, self._clock(), state, reason))
