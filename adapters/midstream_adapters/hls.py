@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -40,6 +41,8 @@ START = 3
 _FEED = 1 << 20
 _BARREN = 3
 """Pieces in a row of which nothing could be decoded, after which the source is no media."""
+_WAIT = 5.0
+"""Seconds that sound and pictures wait for each other to begin."""
 _TOKEN = "MIDSTREAM_HLS_TOKEN"
 _OURS = frozenset(("host", "accept-encoding", "range"))
 # A segment is whatever a server sends. The formats are those of HLS, and none of them opens anything else (a playlist
@@ -145,10 +148,11 @@ class HLSAdapter:
             found, got = await self._media_playlist(fetcher, variant.uri, got.public)
         video = {Kind.VIDEO} if beside else None
         at = self._info.stream, sink, self._options.clock, self._wall
-        jobs = [self._track("main", fetcher, found, got, Monitor(*at, variant), Filter(sink, video))]
+        both = asyncio.Barrier(2) if beside else None
+        jobs = [self._track("main", fetcher, found, got, Monitor(*at, variant), Filter(sink, video), both)]
         if beside:
             quiet = Monitor(*at, None, main=False)
-            jobs.append(self._track("sound", fetcher, *beside, quiet, Filter(sink, {Kind.AUDIO})))
+            jobs.append(self._track("sound", fetcher, *beside, quiet, Filter(sink, {Kind.AUDIO}), both))
         await _together(*jobs)
 
     async def _media_playlist(
@@ -167,6 +171,7 @@ class HLSAdapter:
         got: Fetched,
         monitor: Monitor,
         sink: Filter,
+        both: asyncio.Barrier | None,
     ) -> None:
         """Play one media playlist. When it is lost, what has come of it is still played."""
         follower = Follower(
@@ -190,7 +195,7 @@ class HLSAdapter:
             monitor.poured(item, follower)
 
         paced = playlist.ended and not self._options.fast
-        track = _Track(self._info.stream, self._options, paced, sink, opened_as, poured)
+        track = _Track(self._info.stream, self._options, paced, sink, both, opened_as, poured)
         lost: list[Interrupted] = []
 
         async def fill() -> None:
@@ -251,6 +256,7 @@ class _Track:
         options: Options,
         paced: bool,
         sink: Filter,
+        both: asyncio.Barrier | None,
         opened: Callable[[MediaInfo], None],
         poured: Callable[[Loaded], None],
     ) -> None:
@@ -258,6 +264,9 @@ class _Track:
         self._options = options
         self._paced = paced
         self._sink = sink
+        self._both = (
+            both  # sound beside the pictures begins with them: their pace counts from where each begins
+        )
         self._opened = opened
         self._poured = poured
         self._next: Loaded | None = (
@@ -318,6 +327,14 @@ class _Track:
             info,
         ):
             self._opened(info)
+            both, self._both = self._both, None
+            if both is not None:
+                with suppress(asyncio.BrokenBarrierError):
+                    try:
+                        async with asyncio.timeout(_WAIT):
+                            await both.wait()
+                    except TimeoutError:
+                        await both.abort()  # the other comes later, and need not wait for us
             await play(thread, info, self._sink, self._options, paced=self._paced)
 
     def _reader(self) -> MediaReader:

@@ -245,6 +245,22 @@ async def test_sound_beside_the_pictures(site: Site, folder: Path) -> None:
     assert figures(sink)["variant"] == "192x108 300 kb/s"
 
 
+async def test_sound_beside_the_pictures_begins_with_them(site: Site, folder: Path) -> None:
+    pictures = make_media(folder / "short pictures", audio=None, seconds=1)
+    sounds = make_media(folder / "short sounds", video=None, seconds=1, frames=30)
+    offer(site, pictures, "v{}.ts")
+    site.files["a0.ts"] = Answer(sounds.segments[0], wait=1.0)
+    site.files["v.m3u8"] = playlist(*listed(pictures, name="v{}.ts"))
+    site.files["a.m3u8"] = playlist(*listed(sounds, 0, 1, name="a{}.ts"))
+    site.files["x.m3u8"] = (
+        b'#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="g",NAME="n",URI="a.m3u8"\n'
+        b'#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="g"\nv.m3u8\n'
+    )
+    state, sink = await watched(adapter(site.url(), Options(env={})))
+    assert state is State.ENDED
+    assert sink.chunks[0].at - sink.frames[0].at < 0.5  # of the second by which the sound comes later
+
+
 async def test_sound_that_is_beside_is_not_taken_twice(site: Site, ts: Media, folder: Path) -> None:
     offer(site, ts)
     site.files["v.m3u8"] = site.files["a.m3u8"] = playlist(*listed(ts))
