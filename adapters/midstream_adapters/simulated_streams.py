@@ -15,11 +15,12 @@ from .base import Options, Sink
 from .events import AudioChunk, Dropped, Kind, State, StateChanged, VideoFrame
 from .levels import Picture, full_scale, picture_levels, sample_levels
 from .pacing import Pacer, Ticks
-from .simulated_audio import CHUNK, JITTER, SAMPLE_RATE, SimulatedAudio
+from .simulated_audio import CHUNK, SAMPLE_RATE, SimulatedAudio
 from .simulated_text import SimulatedConversation
 from .simulated_video import SimulatedVideo
 
 _VIEW = 160
+_BUFFERED = 1.0  # seconds that are delivered late instead of dropped, as a socket would hold them for us
 _RATE = 16_000
 
 
@@ -34,10 +35,10 @@ class SimulatedStream:
     def _live(self, sink: Sink) -> None:
         sink.emit(StateChanged(self._stream, self._options.clock(), State.LIVE))
 
-    async def _ticks(self, rate: float, sink: Sink, slack: float = 0.0) -> AsyncIterator[int]:
+    async def _ticks(self, rate: float, sink: Sink) -> AsyncIterator[int]:
         """Numbers of what is due, `rate` a second; what was missed is reported as dropped."""
         clock, sleep = self._options.clock, self._options.sleep
-        ticks = Ticks(rate, clock(), slack)
+        ticks = Ticks(rate, clock(), _BUFFERED)
         while True:
             await sleep(ticks.wait(clock()))  # also when it is 0: others want to run
             number, missed = ticks.take(clock())
@@ -69,7 +70,7 @@ class SimulatedAudioStream(SimulatedStream):
     async def run(self, sink: Sink) -> None:
         audio = await asyncio.to_thread(SimulatedAudio, self._rng)
         self._live(sink)
-        async for n in self._ticks(SAMPLE_RATE / CHUNK, sink, JITTER):
+        async for n in self._ticks(SAMPLE_RATE / CHUNK, sink):
             sound = full_scale(audio.pcm(n))
             rms, peak = sample_levels(sound)
             # Every third sample: the sound ends far below 8 kHz, so nothing folds back.
