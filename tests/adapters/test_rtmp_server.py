@@ -1,4 +1,4 @@
-"""RTMP ingest: who has the key comes in, nobody else; each publisher is a stream of its own and none disturbs another."""
+"""RTMP ingest: who has the key comes in, nobody else; each publisher is a stream of its own, none disturbs another."""
 
 from __future__ import annotations
 
