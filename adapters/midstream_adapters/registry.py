@@ -98,7 +98,7 @@ _SCHEME = re.compile(
 )  # urlsplit raises at odd hosts before it tells the scheme
 _PLAYLIST = re.compile(r"[^?#]*\.m3u8?(?=[?#]|$)", re.IGNORECASE)
 _MEDIA_FILE = re.compile(
-    r"[^?#]*/[^?#/]*\.(?:mp4|m4[av]|mov|mkv|webm|ts|mp3|aac|og[ga]|opus|wav|flac|flv)(?=[?#]|$)",
+    r"[^?#]*//[^?#/]+/[^?#]*\.(?:mp4|m4[av]|mov|mkv|webm|ts|mp3|aac|og[ga]|opus|wav|flac|flv)(?=[?#]|$)",
     re.IGNORECASE,
 )
 _LINE_SUFFIXES = {".txt", ".log", ".md", ".ndjson", ".jsonl"}
