@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .events import Event, StateChanged, StreamOpened, TextChunk, TurnEnded, TurnStarted
+from .events import Event, Figures, StateChanged, StreamOpened, TextChunk, TurnEnded, TurnStarted
 
 if TYPE_CHECKING:
     from .base import Sink
@@ -183,7 +183,12 @@ class CleanSink:
 
 def _named(event: Event) -> Event:
     """Return `event` with its names and remarks as clean single lines; the same object where they were."""
-    changed: dict[str, str] = {}
+    changed: dict[str, object] = {}
+    if isinstance(event, Figures) and any(isinstance(value, str) for value in event.values.values()):
+        changed["values"] = {
+            clean_line(name, 60): clean_line(value, 120) if isinstance(value, str) else value
+            for name, value in event.values.items()
+        }
     if not event.stream.isprintable() or len(event.stream) > 200:
         changed["stream"] = clean_line(event.stream)
     for name, limit in _LINES.get(type(event), ()):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from midstream_adapters.events import (
     Event,
+    Figures,
     Kind,
     Provenance,
     State,
@@ -226,3 +227,9 @@ def test_sink_cleans_every_string_of_every_event(event: Event) -> None:
         if isinstance(value, str) and not isinstance(value, State):
             assert is_safe(value), name
             assert "\n" not in value or name == "text"
+
+
+def test_figures_are_cleaned_too() -> None:
+    keep = Keep()
+    CleanSink(keep).emit(Figures("s", 0.0, {"variant": "7\x1b[2J20p", "loss": 0.5}))
+    assert keep.events == [Figures("s", 0.0, {"variant": "720p", "loss": 0.5})]
