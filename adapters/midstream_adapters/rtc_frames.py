@@ -60,6 +60,8 @@ class DecoderQueue(queue.Queue[Any]):
     def __init__(self, kind: Kind, errors: DecodeErrors) -> None:
         super().__init__()
         self.dropped = 0
+        self.fed = 0
+        """Frames put so far."""
         self._kind = kind
         self._errors = errors
         self._waiting = False
@@ -74,6 +76,12 @@ class DecoderQueue(queue.Queue[Any]):
             self._empty()
         else:
             codec, frame = item
+            self.fed += 1
+            if (
+                not frame.data
+            ):  # libav takes an empty packet for the end of the stream, and decodes nothing after it
+                self.dropped += 1
+                return
             if self.qsize() >= MOST_ENCODED[self._kind]:
                 self.dropped += self._empty()
                 self._waiting = self._kind is Kind.VIDEO
@@ -87,6 +95,11 @@ class DecoderQueue(queue.Queue[Any]):
                 return
         super().put(item)
 
+    def restart(self) -> None:
+        """Something is missing for good: begin anew with a key frame, which is asked for."""
+        self._waiting = True
+        self._errors.ask()
+
     def _empty(self) -> int:
         count = 0
         try:
@@ -95,6 +108,22 @@ class DecoderQueue(queue.Queue[Any]):
                 count += 1
         except queue.Empty:
             return count
+
+
+def skip_hole(buffer: Any) -> bool:
+    """Empty aiortc's jitter buffer if a packet is missing in it while later ones are there; tell whether it was so.
+
+    By itself aiortc waits for that packet until the buffer is full: 512 packets, many seconds of a small video.
+    """
+    if buffer._origin is None:
+        return False
+    size = buffer.capacity
+    there = [buffer._packets[(buffer._origin + n) % size] is not None for n in range(size)]
+    if all(there) or True not in there[there.index(False) :]:
+        return False
+    buffer.remove(size)
+    buffer._origin = None
+    return True
 
 
 class Converter:

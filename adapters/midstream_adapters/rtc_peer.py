@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base import Interrupted, Options, Sink, SourceError
 from .events import BytesReceived, Dropped, Figures, Kind, State, StateChanged
-from .rtc_frames import Converter, DecodeErrors, DecoderQueue
+from .rtc_frames import Converter, DecodeErrors, DecoderQueue, skip_hole
 from .rtc_sdp import MAX_CANDIDATES, BadSdp, Checked, Fragment
 from .rtc_stats import TrackMeter
 
@@ -27,6 +27,8 @@ CONNECT_WITHIN = 15.0
 """Seconds for ICE and DTLS."""
 LOST_AFTER = 3.0
 """Seconds without a packet, and without an answer to a connectivity check, after which a peer is lost."""
+HOLE_WITHIN = 1.0
+"""Seconds that a missing packet may hold up the video: retransmission takes a round trip or two."""
 _TICK = 0.25
 _CLOSE_WITHIN = 0.1
 _closing: set[asyncio.Task[None]] = set()
@@ -107,6 +109,8 @@ class Peer:
         self._converter = Converter(stream, sink, self._clock)
         self._meters: dict[Kind, TrackMeter] = {}
         self._queues: dict[Kind, tuple[DecoderQueue, DecodeErrors]] = {}
+        self._buffers: dict[Kind, Any] = {}
+        self._fed: tuple[int, int, float] = 0, 0, 0.0
         self._told: dict[Kind, int] = {}
         self._shed_told: dict[tuple[Kind, str], int] = {}
         self._draining: set[asyncio.Task[None]] = set()
@@ -199,6 +203,8 @@ class Peer:
                     self.connected = True
                     self._heard, next_figures = now, now + 1.0
                     beat = asyncio.create_task(self._beat())
+                    for meter in self._meters.values():
+                        meter.figures(now)  # from here on there is a rate
                     self._sink.emit(StateChanged(self.stream, now, State.LIVE))
                 if not self.connected and now >= deadline:
                     raise Interrupted(f"no media connection within {self._connect_within:g} s")
@@ -208,6 +214,7 @@ class Peer:
                     if now - self._heard >= self._lost_after:
                         raise Interrupted(f"lost: nothing was heard for {now - self._heard:.1f} s")
                     self._shed()
+                    self._unblock(now)
                     if now >= next_figures:
                         next_figures = max(next_figures + 1.0, now + 0.5)
                         self._figures(now)
@@ -293,6 +300,8 @@ class Peer:
         receiver: Any = transceiver.receiver
         take, nack, pli = receiver._handle_rtp_packet, receiver._send_rtcp_nack, receiver._send_rtcp_pli
         clock, rtp = self._clock, meter.rtp
+        errors = DecodeErrors()
+        queue = DecoderQueue(meter.kind, errors)
 
         async def packet(packet: Any, arrival_time_ms: int) -> None:
             for codec in transceiver._codecs:
@@ -311,7 +320,10 @@ class Peer:
                         rtx,
                     )
                     break
-            await take(packet, arrival_time_ms=arrival_time_ms)
+            try:
+                await take(packet, arrival_time_ms=arrival_time_ms)
+            except Exception:  # a payload that aiortc's parsers trip over: it would end the connection
+                errors.count += 1
 
         async def send_nack(*args: Any) -> None:
             rtp.nacks += 1
@@ -323,8 +335,7 @@ class Peer:
 
         receiver._handle_rtp_packet = packet
         receiver._send_rtcp_nack, receiver._send_rtcp_pli = send_nack, send_pli
-        errors = DecodeErrors()
-        queue = DecoderQueue(meter.kind, errors)
+        self._buffers[meter.kind] = receiver._RTCRtpReceiver__jitter_buffer
         receiver._RTCRtpReceiver__decoder_error = errors
         receiver._RTCRtpReceiver__decoder_queue = queue
         self._queues[meter.kind] = queue, errors
@@ -345,6 +356,18 @@ class Peer:
                 self._converter.push(meter.kind, frame, size, key)
         except MediaStreamError:
             pass
+
+    def _unblock(self, now: float) -> None:
+        """Give up a video packet that did not come within HOLE_WITHIN, though others did."""
+        if Kind.VIDEO not in self._queues:
+            return
+        queue, packets = self._queues[Kind.VIDEO][0], self._meters[Kind.VIDEO].rtp.packets
+        fed, packets_then, since = self._fed
+        if queue.fed != fed or packets == packets_then:
+            self._fed = queue.fed, packets, now
+        elif now - since >= HOLE_WITHIN and skip_hole(self._buffers[Kind.VIDEO]):
+            queue.restart()
+            self._fed = queue.fed, packets, now
 
     def _shed(self) -> None:
         """Tell what was dropped before and in the decoders."""

@@ -130,10 +130,11 @@ class WhipListener:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
+            await server.close()  # first, so that nobody enters meanwhile
             tasks = [s.task for s in self._sessions.values() if s.task is not None]
             for task in tasks:
                 task.cancel("the listener was closed")
-            await asyncio.gather(server.close(), *tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _address(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fractions
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -89,6 +89,13 @@ async def offer(pc: RTCPeerConnection) -> str:
 
 async def accept(pc: RTCPeerConnection, answer: str) -> None:
     await pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+
+
+async def eventually(condition: Callable[[], object], timeout: float = 15.0) -> None:
+    """Wait for `condition` without taking the processor from those who bring it about."""
+    async with asyncio.timeout(timeout):
+        while not condition():  # noqa: ASYNC110  (no event tells)
+            await asyncio.sleep(0.02)
 
 
 def vanish(pc: RTCPeerConnection) -> None:
