@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .events import Kind
 from .rtmp_amf import AmfError, decode, encode
@@ -63,13 +64,21 @@ def is_keyframe(payload: bytes) -> bool:
     return bool(payload) and (payload[0] >> 4) & 0x07 == 1
 
 
-def metadata(payload: bytes) -> tuple[bytes, frozenset[Kind] | None] | None:
-    """(script payload, kinds it declares or None) of an ``onMetaData`` message; None when it is some other data.
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An ``onMetaData`` message: what to hand on, the kinds it declares (None: it does not tell), frames a second."""
+
+    payload: bytes
+    kinds: frozenset[Kind] | None
+    frame_rate: float | None
+
+
+def metadata(payload: bytes) -> Script | None:
+    """What an ``onMetaData`` message says; None when it is some other data.
 
     The name ``@setDataFrame``, which is for the server, is taken off.
     """
-    setting = encode("@setDataFrame")
-    payload = payload.removeprefix(setting)
+    payload = payload.removeprefix(encode("@setDataFrame"))
     if not payload.startswith(encode("onMetaData")):
         return None
     try:
@@ -84,4 +93,7 @@ def metadata(payload: bytes) -> tuple[bytes, frozenset[Kind] | None] | None:
         declared.add(Kind.VIDEO)
     if members.get("audiocodecid") or members.get("hasAudio") is True:
         declared.add(Kind.AUDIO)
-    return payload, frozenset(declared) or None
+    rate = members.get("framerate")
+    if not (isinstance(rate, float) and 0 < rate < 1000):
+        rate = None
+    return Script(payload, frozenset(declared) or None, rate)

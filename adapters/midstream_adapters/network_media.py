@@ -50,7 +50,7 @@ def libav_input(url: str, *, connect: float, quiet: float, headers: Mapping[str,
     """
     scheme = urlsplit(url).scheme.lower()
     micro = str(round(quiet * 1e6))
-    probe = {"analyzeduration": "2000000", "probesize": "1000000", "fpsprobesize": "0"}
+    probe = {"analyzeduration": "2000000", "probesize": "1000000"}
     if scheme in ("rtsp", "rtsps"):
         # "timeout" is the socket's, in microseconds; before libav 59 it was seconds, and meant listening.
         own = {"rtsp_transport": "tcp", "timeout": micro, "protocol_whitelist": "rtsp,rtsps,rtp,tcp,tls"}
@@ -94,8 +94,8 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     scheme = parts.scheme.lower()
     if scheme in _MISSING:
         raise SourceError(
-            f"{scheme}:// is not in the libav that PyAV ships. Let ffmpeg bring it over: ffmpeg -i '{scheme}://...'"
-            " -c copy -f mpegts udp://127.0.0.1:5000, and open udp://127.0.0.1:5000 here"
+            f"{scheme}:// is not in the libav that PyAV ships: open udp://127.0.0.1:5000 here, then let ffmpeg bring"
+            f" it over: ffmpeg -i '{scheme}://...' -c copy -f mpegts 'udp://127.0.0.1:5000?pkt_size=1316'"
         )
     if scheme == "udp":
         if port is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from . import flv
@@ -94,11 +95,17 @@ async def decode(
         MediaError: libav can't decode it.
     """
     film = _Film(source, options)
+
+    def opened_as(info: MediaInfo) -> None:
+        if info.video is not None:
+            info = replace(info, video=replace(info.video, frame_rate=film.frame_rate))
+        on_open(info)
+
     await film.collect()
     while film.waiting:
         feed = _Feed(_FEED)
         pouring = asyncio.create_task(film.pour(feed))
-        decoding = asyncio.create_task(_decode(feed, stream, sink, options, on_open))
+        decoding = asyncio.create_task(_decode(feed, stream, sink, options, opened_as))
         try:
             await asyncio.wait([decoding])  # awaited itself, it would be cancelled before the feed is aborted
             decoding.result()
@@ -151,6 +158,8 @@ class _Film:
         """Messages that no decoder was given yet."""
         self.error: Exception | None = None
         """What `source` ended with, if not well."""
+        self.frame_rate: float | None = None
+        """Frames a second, where the source tells; libav's own guess at so few packets is worth nothing."""
         self._source = source
         self._options = options
         self._over = self._poured = False
@@ -210,8 +219,8 @@ class _Film:
             if media.kind == flv.SCRIPT:
                 if (found := flv.metadata(media.payload)) is None:
                     continue
-                payload, self._declared = found
-                self._script = media = Media(flv.SCRIPT, media.timestamp, payload)
+                self._declared, self.frame_rate = found.kinds, found.frame_rate
+                self._script = media = Media(flv.SCRIPT, media.timestamp, found.payload)
             elif kind := flv.kind_of(media.kind):
                 if flv.is_config(media.kind, media.payload):
                     self._configs[kind] = media

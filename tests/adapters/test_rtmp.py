@@ -246,6 +246,34 @@ async def test_a_picture_long_after_its_sound_is_seen_at_once(film: Path) -> Non
     assert (len(sink.frames), len(sink.chunks)) == (want["frames"], want["chunks"])
 
 
+@pytest.mark.parametrize(
+    ("video", "audio", "said"),
+    [
+        ("libx265", "aac", "hevc"),
+        ("libvpx-vp9", "aac", "vp9"),
+        ("libx264", "libopus", "opus"),
+        ("flv", "libmp3lame", "mp3"),
+    ],
+)
+async def test_codecs_old_and_of_enhanced_rtmp(video: str, audio: str, said: str, tmp_path: Path) -> None:
+    options = {"x265-params": "log-level=none"} if video == "libx265" else {}
+    path = make_clip(
+        tmp_path / "x.flv", frames=8, frame_rate=10, size=(64, 48), video=video, audio=audio, video_options=options,
+        audio_rate=48_000 if audio == "libopus" else 44_100,
+    )  # fmt: skip
+    want, sink = truth(path), Recorder()
+    (opened,) = await feed(tags_of(path), sink)
+    assert said in opened
+    assert (len(sink.frames), len(sink.chunks)) == (want["frames"], want["chunks"])
+
+
+async def test_a_frame_rate_is_only_told_where_it_is_known(film: Path) -> None:
+    (told,) = await feed(tags_of(film), Recorder())
+    (untold,) = await feed([tag for tag in tags_of(film) if tag[0] != flv.SCRIPT], Recorder())
+    assert "10 fps" in told
+    assert "fps" not in untold
+
+
 @pytest.mark.parametrize("kind", [flv.AUDIO, flv.VIDEO])
 async def test_one_kind_alone(kind: int, film: Path) -> None:
     want, sink = truth(film), Recorder()
