@@ -40,10 +40,10 @@ class Input:
     options: dict[str, str]
 
 
-def libav_input(url: str, *, connect: float, quiet: float, headers: Mapping[str, str] | None = None) -> Input:
+def libav_input(url: str, *, quiet: float, headers: Mapping[str, str] | None = None) -> Input:
     """The one place that knows libav's options, whose units and names differ from protocol to protocol.
 
-    ``connect`` and ``quiet`` are seconds. Never ``nobuffer``: it throws away the packets that were read to probe.
+    ``quiet``: seconds without a byte. Never ``nobuffer``: it throws away the packets that were read to probe.
 
     Raises:
         SourceError: a header that can't be sent.
@@ -63,8 +63,7 @@ def libav_input(url: str, *, connect: float, quiet: float, headers: Mapping[str,
             raise SourceError(f"a header that can't be sent: {redact(name)!r}")
     lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     own = {
-        "rw_timeout": micro,
-        "timeout": str(round(connect * 1e6)),
+        "rw_timeout": micro,  # in microseconds; a "timeout" beside it would be TCP's, and take its place
         "max_redirects": "0",  # they were followed, and looked at, before
         "format_whitelist": _DEMUXERS,
         "protocol_whitelist": "http,https,tcp,tls",
@@ -132,9 +131,7 @@ class NetworkMedia:
         url, whole = self._url, False
         if self._scheme in ("http", "https"):
             url, whole = await self._arrive()
-        given = libav_input(
-            url, connect=options.connect_timeout, quiet=self._quiet, headers=self._headers(url)
-        )
+        given = libav_input(url, quiet=self._quiet, headers=self._headers(url))
         try:
             async with opened_live(
                 lambda: self._reader(whole),

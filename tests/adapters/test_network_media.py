@@ -58,14 +58,15 @@ def reason(sink: Recorder) -> str:
         ("rtsp://h/x", "rtsp", {"rtsp_transport": "tcp", "timeout": "3000000"}),
         ("rtsps://h/x", "rtsp", {"rtsp_transport": "tcp", "tls_verify": "1"}),
         ("udp://127.0.0.1:1", "mpegts", {"timeout": "3000000", "protocol_whitelist": "udp"}),
-        ("http://h/x.mp4", None, {"rw_timeout": "3000000", "timeout": "2000000", "max_redirects": "0"}),
+        ("http://h/x.mp4", None, {"rw_timeout": "3000000", "max_redirects": "0"}),
         ("https://h/x.mp4", None, {"tls_verify": "1", "headers": "A: b\r\n"}),
     ],
 )
 def test_options_of_each_protocol(url: str, form: str | None, has: dict[str, str]) -> None:
-    found = libav_input(url, connect=2.0, quiet=3.0, headers={"A": "b"})
+    found = libav_input(url, quiet=3.0, headers={"A": "b"})
     assert found.container_format == form
     assert has.items() <= found.options.items()
+    assert url.startswith("http") != ("timeout" in found.options)  # TCP's would take the place of rw_timeout
     assert "fflags" not in found.options  # nobuffer loses what was read to probe
     assert "file" not in found.options["protocol_whitelist"].split(",")
 
@@ -81,7 +82,7 @@ async def test_libav_takes_the_timeouts_for_what_they_are(scheme: str) -> None:
 
     async with await asyncio.start_server(mute, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
-        given = libav_input(f"{scheme}://127.0.0.1:{port}/x.mp4", connect=0.5, quiet=0.5)
+        given = libav_input(f"{scheme}://127.0.0.1:{port}/x.mp4", quiet=0.5)
         start = time.perf_counter()
         with pytest.raises((av.FFmpegError, OSError)):
             await asyncio.to_thread(
@@ -92,7 +93,7 @@ async def test_libav_takes_the_timeouts_for_what_they_are(scheme: str) -> None:
 
 def test_headers_that_break_the_request_are_refused() -> None:
     with pytest.raises(SourceError, match="can't be sent"):
-        libav_input("http://h/x.mp4", connect=1, quiet=1, headers={"A": "b\r\nHost: evil"})
+        libav_input("http://h/x.mp4", quiet=1, headers={"A": "b\r\nHost: evil"})
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ async def test_https_is_checked_by_us_and_by_libav(tls: ssl.SSLContext, film: Pa
 
         import av
 
-        given = libav_input(f"{url}/x.mp4", connect=2, quiet=2)
+        given = libav_input(f"{url}/x.mp4", quiet=2)
         with pytest.raises(av.FFmpegError):
             await asyncio.to_thread(av.open, given.url, options=given.options, timeout=(3, 3))
         unchecked = {**given.options, "tls_verify": "0"}
