@@ -77,9 +77,7 @@ class DecoderQueue(queue.Queue[Any]):
         else:
             codec, frame = item
             self.fed += 1
-            if (
-                not frame.data
-            ):  # libav takes an empty packet for the end of the stream, and decodes nothing after it
+            if not frame.data:  # libav takes an empty packet for the end, and decodes nothing after it
                 self.dropped += 1
                 return
             if self.qsize() >= MOST_ENCODED[self._kind]:

@@ -388,6 +388,7 @@ class Peer:
         values: dict[str, float | str] = {}
         for meter in self._meters.values():
             values |= meter.figures(now)
+            values[f"{meter.kind}_frames_received"] = self._queues[meter.kind][0].fed
         if self.round_trip is not None:
             values["round_trip_ms"] = 1000.0 * self.round_trip
         if values:

@@ -159,7 +159,7 @@ class WhipListener:
                 request, 422 if error.unsupported else 400, clean_line(str(error), limit=200)
             )
         except Exception as error:  # a fault of ours: this request's alone
-            _log.warning("WHIP request failed: %s: %s", type(error).__name__, explain(error))
+            _log.info("WHIP request failed: %s: %s", type(error).__name__, explain(error))
             response = self._refuse(request, 500, "internal error")
         return self._cors(request.headers, response)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -131,3 +133,62 @@ async def test_names_that_need_a_lookup_never_reach_ice() -> None:
     assert "a=candidate" not in (await check(given)).text
     assert "end-of-candidates" not in (await check(text)).text
     assert "a=candidate" in (await check(text)).text
+
+
+def mutated(rng: random.Random, text: str) -> bytes:
+    data = bytearray(text.encode())
+    for _ in range(rng.randrange(1, 8)):
+        at = rng.randrange(len(data) + 1)
+        match rng.randrange(4):
+            case 0:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case 1:
+                del data[at : at + rng.randrange(1, 60)]
+            case 2:
+                data[at:at] = data[at : at + rng.randrange(1, 300)] * rng.randrange(1, 4)
+            case _:
+                lines = data.split(b"\r\n")
+                rng.shuffle(lines)
+                data = bytearray(b"\r\n".join(lines))
+    return bytes(data)
+
+
+async def test_mutated_answers_and_fragments() -> None:
+    rng = random.Random(41)
+    pc = connection()
+    pc.addTransceiver("audio", direction="sendrecv")
+    pc.addTransceiver("video", direction="sendrecv")
+    text = await offer(pc)
+    await pc.close()
+    rejected = re.sub(r"m=audio \d+", "m=audio 0", text)
+    trickle = f"a=ice-ufrag:abcd\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na={CANDIDATE}\r\n"
+    passed = 0
+    for n in range(300):
+        began = time.monotonic()
+        with suppress(BadSdp):
+            await check(mutated(rng, rejected if n % 2 else text), answers=text)
+            passed += 1
+        with suppress(BadSdp):
+            fragment(mutated(rng, trickle))
+            passed += 1
+        assert time.monotonic() - began < 5.0
+    assert 0 < passed < 600
+
+
+async def test_nothing_takes_long_to_read() -> None:
+    """Lines of which aiortc's parser is quadratic are counted before it sees them."""
+    pc = connection()
+    pc.addTransceiver("video", direction="sendonly")
+    text = await offer(pc)
+    await pc.close()
+    for line in (
+        "a=rtpmap:97 VP8/90000",
+        "a=ssrc:1 cname:x",
+        "a=x",
+        "m=video 9 UDP/TLS/RTP/SAVPF 97",
+        "a=rtcp-fb:* nack",
+    ):
+        with pytest.raises(BadSdp, match=r"more than|over"):
+            await check(text + f"{line}\r\n" * 1500)
+    with pytest.raises(BadSdp, match="over 64 KiB"):
+        await check(b"v=0\r\n" * 20_000)

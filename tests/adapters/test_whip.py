@@ -90,6 +90,7 @@ async def test_a_publisher_is_seen_and_heard(video: str, audio: str) -> None:
         assert 0 < float(figures["round_trip_ms"]) < 250
         assert float(figures["video_frames_decoded"]) >= 12
         assert 5 < float(figures["video_decoded_fps"]) < 20
+        assert float(figures["video_frames_received"]) >= float(figures["video_frames_decoded"])
         assert float(figures["audio_bitrate_bps"]) > 10_000
         total = sum(e.nbytes for e in sink.events if isinstance(e, VideoFrame | AudioChunk | BytesReceived))
         sent = (await publisher.pc.getStats()).values()
