@@ -97,6 +97,7 @@ async def decode(
     film = _Film(source, options)
 
     def opened_as(info: MediaInfo) -> None:
+        info = replace(info, duration=None)  # encoders write 0, or what they were told to make
         if info.video is not None:
             info = replace(info, video=replace(info.video, frame_rate=film.frame_rate))
         on_open(info)
