@@ -61,6 +61,52 @@ async def test_damaged_media(codec: str) -> None:
     await asyncio.gather(running, pc.close(), return_exceptions=True)
 
 
+async def test_loss_and_a_freeze() -> None:
+    """One packet in eight is lost on the way, retransmissions too: video goes on; a pause of 0.7 s is one freeze."""
+    rng = random.Random(5)
+    await load()
+    sink, pictures, pc = Recorder(), Pictures(30), connection()
+    peer = Peer("s", sink, Options(env={}))
+    pc.addTrack(pictures)
+    prefer(pc, "VP8", "RTX")
+    await accept(pc, await peer.answer(await check(await offer(pc))))
+    transport: Any = pc.getSenders()[0].transport
+    send, lossy, sent = transport._send_rtp, False, 0
+
+    async def losing(data: bytes) -> None:
+        nonlocal sent
+        sent += 1
+        if not (lossy and data[1] & 0x7F not in range(72, 77) and rng.random() < 0.125):  # RTCP gets through
+            await send(data)
+
+    transport._send_rtp = losing
+    running = asyncio.create_task(peer.run())
+    await eventually(lambda: len(sink.frames) > 12)
+    meter = peer._meters[Kind.VIDEO]
+    assert (meter.rtp.lost, meter.rtp.nacks) == (0, 0)
+    freezes = meter.freezes.count
+    pictures.paused.clear()
+    await asyncio.sleep(0.7)
+    pictures.paused.set()
+    before = len(sink.frames)
+    await eventually(lambda: len(sink.frames) > before + 3)
+    assert meter.freezes.count - freezes == 1
+    assert 0.6 < meter.freezes.seconds < 1.5
+    lossy = True
+    before = meter.rtp.packets
+    await eventually(lambda: meter.rtp.packets > before + 45)
+    lossy = False
+    assert meter.rtp.nacks > 0
+    assert meter.rtp.rtx_packets > 0
+    assert 2 <= meter.rtp.lost <= 20
+    frames = len(sink.frames)
+    await eventually(lambda: len(sink.frames) > frames + 5)
+    assert not running.done()
+    await peer.close()
+    running.cancel()
+    await asyncio.gather(running, pc.close(), return_exceptions=True)
+
+
 async def test_closing_holds_nothing_up() -> None:
     await load()
     lags, stop = [0.0], False
