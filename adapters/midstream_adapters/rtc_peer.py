@@ -202,6 +202,7 @@ class Peer:
                 if self._state == "connected" and not self.connected:
                     self.connected = True
                     self._heard, next_figures = now, now + 1.0
+                    self._fed = 0, 0, now
                     beat = asyncio.create_task(self._beat())
                     for meter in self._meters.values():
                         meter.figures(now)  # from here on there is a rate

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 
+from midstream_adapters import registry
 from midstream_adapters.base import Options, SourceError, supervise
 from midstream_adapters.events import (
     AudioChunk,
@@ -259,6 +260,9 @@ def test_addresses() -> None:
     assert adapter.info.source == "whip+listen://127.0.0.1:8889/whip"
     assert open_source("whip+listen://0.0.0.0:9000/in", "s", Options(env={TOKEN: "t"}))
     assert Kind.VIDEO not in adapter.info.kinds
+    assert registry.kind_of("WHIP+listen://h/x") is registry.WHIP_LISTEN
+    assert registry.kind_of("whep+https://h/x") is registry.WHEP
+    assert registry.kind_of("webrtc+ws://h/x") is registry.WEBRTC
 
 
 async def test_mutated_offers() -> None:
