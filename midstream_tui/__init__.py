@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from midstream_analysis.agent import MidStreamAgent
 
     from .dashboard import DashboardConfig, MidStreamDashboard
+    from .restream import RestreamClient
+    from .restream_values import RestreamConfig
     from .state import DashboardState
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "MidStreamAgent",
     "MidStreamDashboard",
     "Options",
+    "RestreamClient",
+    "RestreamConfig",
     "SourceError",
     "StreamSimulator",
     "__version__",
@@ -35,6 +39,8 @@ _HOME = {
     "MidStreamAgent": "midstream_analysis.agent",
     "MidStreamDashboard": "midstream_tui.dashboard",
     "Options": "midstream_adapters.base",
+    "RestreamClient": "midstream_tui.restream",
+    "RestreamConfig": "midstream_tui.restream_values",
     "SourceError": "midstream_adapters.base",
     "StreamSimulator": "midstream_adapters.stream_simulator",
 }

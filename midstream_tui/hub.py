@@ -200,16 +200,20 @@ class Hub:
         )
 
     async def remove(self, stream: str) -> None:
-        """Close a stream and forget its history."""
+        """Close a stream and forget its history; a listener's publishers go with it."""
         held = self.sources.pop(stream, None)
         if held is not None and held.task is not None:
             held.task.cancel()
             await asyncio.gather(held.task, return_exceptions=True)
         with self.lock:
-            self.session.forget(stream)
+            names = set(self.session.streams) - set(self.sources)
+            gone = {stream, *(name for name in names if held and name.startswith(f"{stream}/"))}
+            for name in gone:
+                self.session.forget(name)
         if self.engine is not None:
-            self.engine.forget(stream)
-        self._submitted = {key: seen for key, seen in self._submitted.items() if key[0] != stream}
+            for name in gone:
+                self.engine.forget(name)
+        self._submitted = {key: seen for key, seen in self._submitted.items() if key[0] not in gone}
 
     async def restart(self, stream: str) -> None:
         """Connect a stream again at once; its history is kept."""

@@ -73,7 +73,8 @@ def complaint(state: DashboardState) -> str:
     for name, stream in state.streams.items():
         if stream.state == "failed":
             lines.append(f"{name}: failed: {stream.reason}")
-        elif not stream.chunks:
+        elif not stream.chunks and not any(other.startswith(f"{name}/") for other in state.streams):
+            # (a listener's own stream carries nothing: its publishers' do)
             lines.append(f"{name}: nothing came: {stream.reason or stream.state}")
     return "\n".join(lines)
 

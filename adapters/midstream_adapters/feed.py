@@ -40,7 +40,7 @@ class Feed:
         self._parts: deque[memoryview] = deque()
         self._size = 0
         self._ended = False
-        self._aborted = False
+        self._aborted = self._told = False
         self._state = threading.Condition()
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
@@ -101,7 +101,7 @@ class Feed:
 
         Raises:
             TimeoutError: none came in time.
-            ConnectionAbortedError: the feed was aborted.
+            ConnectionAbortedError: the feed was aborted (said once; it then reads as ended).
         """
         if size == 0:
             return b""
@@ -112,7 +112,10 @@ class Feed:
                 if left is not None and left <= 0:
                     raise TimeoutError(errno.ETIMEDOUT, f"no data came within {self._timeout:g} s")
                 self._state.wait(left)
+            if self._told:
+                return b""  # libav may ask again, and PyAV prints an exception that it has no place for
             if self._aborted:
+                self._told = True
                 raise ConnectionAbortedError(errno.ECONNABORTED, "the feed was aborted")
             data = self._take(self._size if size < 0 else min(size, self._size))
             # Woken at half, not at every few bytes: each wake-up is a call into the loop.
