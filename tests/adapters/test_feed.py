@@ -84,8 +84,7 @@ async def test_abort_frees_a_waiting_reader_and_a_waiting_writer() -> None:
     with pytest.raises(ConnectionAbortedError):
         await reading
     assert time.perf_counter() - start < 2.0  # far more than it takes; without the wake-up: for ever
-    with pytest.raises(ConnectionAbortedError):
-        feed.read(1)
+    assert feed.read(1) == b""  # said once: libav may ask again
 
     feed = Feed(4)
     writing = asyncio.create_task(feed.write(b"123456"))
