@@ -48,7 +48,7 @@ WHIP_LISTEN = SourceKind(
 WHEP = SourceKind("whep+https://host/path", "WebRTC play (token: MIDSTREAM_WHEP_TOKEN)", "whep:open_source")
 WEBRTC = SourceKind("webrtc+wss://host/path", "WebRTC, signalled over a WebSocket", "webrtc:open_source")
 NETWORK_MEDIA = SourceKind(
-    "rtsp://, udp://HOST:PORT, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
+    "rtsp://, udp://, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
 )
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
