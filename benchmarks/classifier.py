@@ -16,7 +16,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-import tests.analysis.families_linear  # noqa: F401 (registers its families)
+import tests.analysis.families_driven
+import tests.analysis.families_linear  # noqa: F401 (both register their families)
 from midstream_analysis import classifier
 from midstream_analysis.report import Attractor, Classification
 from tests.analysis.families import FAMILIES, Family, draw

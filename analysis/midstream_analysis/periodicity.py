@@ -3,7 +3,7 @@ quarters of a series and judged on the last."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,8 +68,11 @@ def find_tones(x: FloatArray, train: int) -> Tones:
         left = float(r @ r)
         if not np.isfinite(left) or left > error * (1.0 - 10.0 * np.log(train) / train):
             break
-        omega, amplitude, residual, error = w, np.hypot(a, b), r, left
-        forecast = level + np.cos(np.outer(t, w)) @ a + np.sin(np.outer(t, w)) @ b
+        omega, residual, error = w, r, left
+        held = np.cos(np.outer(t, w)) * a + np.sin(np.outer(t, w)) * b
+        # near half the sampling rate a and b may be huge and cancel: what a tone does to the values is its amplitude
+        amplitude = np.minimum(np.hypot(a, b), 2.0 * np.sqrt((held * held).mean(axis=0)))
+        forecast = level + held.sum(axis=1)
     miss = x[train:] - forecast
     return Tones(omega, amplitude, error / train, float(miss @ miss) / miss.size)
 
@@ -77,12 +80,13 @@ def find_tones(x: FloatArray, train: int) -> Tones:
 @dataclass(frozen=True, slots=True)
 class Fold:
     """Folding at one period (samples): trimmed and plain forecast error, and the dispersion left in the training part,
-    each over the variance."""
+    each over the variance; and the trimmed error of the same forecast within the training part."""
 
     period: float
     trimmed: float
     error: float
     dispersion: float
+    inner: float = np.inf
 
 
 def best_fold(x: FloatArray, train: int, seeds: list[float]) -> Fold:
@@ -95,13 +99,18 @@ def best_fold(x: FloatArray, train: int, seeds: list[float]) -> Fold:
         return Fold(0.0, np.inf, np.inf, 1.0)
     best = min(folds, key=lambda fold: fold.trimmed)
     if best.trimmed < 0.6:
-        for parts in range(min(12, int(best.period / 2)), 1, -1):
-            part = _fold(x, train, best.period / parts)
+        shorter = sorted((fold for fold in folds if fold.period < 0.9 * best.period), key=lambda f: f.period)
+        parts = (
+            _fold(x, train, best.period / parts) for parts in range(min(12, int(best.period / 2)), 1, -1)
+        )
+        for part in (*shorter, *parts):
             # sampled near a rational part of its period a wave folds there too, but in a scatter of pieces
             whole = part.dispersion < max(2.0 * best.dispersion, 0.1)
             if whole and part.trimmed < 1.2 * best.trimmed + 3e-4 and part.error < 1.5 * best.error + 1e-3:
-                return part
-    return best
+                best = part
+                break
+    inner = kernels.fold_forecast_kernel(x[:train], train - train // 3, best.period, _NEIGHBOURS)
+    return replace(best, inner=float(inner[:, 0].min()))
 
 
 def shortest_period(word: FloatArray) -> float:

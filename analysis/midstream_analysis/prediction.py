@@ -14,7 +14,7 @@ IntArray = npt.NDArray[np.int64]
 _ORDER = 16
 _DIMENSIONS = 5
 _RIDGE = 1e-3
-_QUERIES = 320
+_QUERIES = 280
 _TINY = 1e-12  # of a series of unit variance
 _FLOOR = (
     0.05  # errors under a fifth of the linear model's earn no more: exact hits on a level are not dynamics
@@ -115,13 +115,14 @@ def _spread(first: int, last: int, most: int) -> IntArray:
     return np.unique(np.linspace(first, last, min(most, last - first + 1)).astype(np.int64))
 
 
-def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float]:
-    """(convergence, locality): what finer knowledge of the past is worth, which for noise is nothing.
+def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float, float]:
+    """(convergence, locality, shape): what finer knowledge of the past is worth, which for noise is nothing.
 
     Convergence is ln(E_half / E_full): how much a library of twice the length lowers the neighbours' error (Sugihara
     et al. 2012). Locality is ln(E_many / E_few): how much the error rises when three times as many neighbours are
-    averaged (the deterministic-versus-stochastic plot of Casdagli 1992). Both one and two steps ahead, in the best
-    embedding that `compare_forecasts` found.
+    averaged (the deterministic-versus-stochastic plot of Casdagli 1992). Shape is the logarithm of the mean square
+    error over its geometric mean: noise errs about as much everywhere, a clean attractor where it is thinly visited.
+    All one and two steps ahead, in the best embedding that `compare_forecasts` found.
     """
     half = x.size // 2
     m, delay = forecasts.dimension, forecasts.delay
@@ -134,10 +135,11 @@ def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float]:
         found: FloatArray = kernels.neighbour_errors_kernel(
             y, m, m, delay, horizons, at, theiler, _RIDGE, _MANY, floors
         )
-        return found[:, m - 1, :, 1]  # mean logarithm of the square
+        return found[:, m - 1]
 
     full = errors(x, np.concatenate([queries, queries + x.size - half]))
-    few = full[:2].min(axis=0)
-    halves = 0.5 * (errors(x[:half], queries)[:2].min(axis=0) + errors(x[-half:], queries)[:2].min(axis=0))
-    convergence, locality = 0.5 * (halves - few), 0.5 * (full[2] - few)
-    return float(convergence.mean()), float(locality.mean())
+    few = full[:2, :, 1].min(axis=0)  # mean logarithm of the square
+    parts = errors(x[:half], queries)[:2, :, 1].min(axis=0), errors(x[-half:], queries)[:2, :, 1].min(axis=0)
+    convergence, locality = 0.5 * (0.5 * (parts[0] + parts[1]) - few), 0.5 * (full[2, :, 1] - few)
+    shape = np.log(full[:2, :, 0].min(axis=0) + _TINY) - few
+    return float(convergence.mean()), float(locality.mean()), float(shape.mean())

@@ -224,8 +224,12 @@ def cycle(rng: Rng, name: str, n: int, kick: float, per_period: tuple[float, flo
     fine = systems.run(True, kind, s, p, 8000, 8000, h, 1, 0.0, np.zeros((1, 2)))
     column = int(rng.integers(0, 2))
     step = mean_period(fine[:, column]) * h / np.exp(rng.uniform(*np.log(per_period)))
-    noise = rng.normal(size=(n + 100, 2)) * fine.std(axis=0)
-    return systems.run(True, kind, fine[-1], p, n, 100, step, int(np.ceil(step / h)), kick, noise)[:, column]
+    for _ in range(20):  # a strong kick may throw the Brusselator out of its basin
+        noise = rng.normal(size=(n + 100, 2)) * fine.std(axis=0)
+        x = systems.run(True, kind, fine[-1], p, n, 100, step, int(np.ceil(step / h)), kick, noise)[:, column]
+        if np.isfinite(x).all() and np.abs(x).max() < 1e3 * fine.std():
+            return x
+    raise AssertionError(f"{name} does not survive its kicks")
 
 
 for _name in _CYCLES:

@@ -90,10 +90,11 @@ def test_gain_is_high_for_a_chaotic_map_and_none_for_noise() -> None:
 
 def test_finer_knowledge_helps_with_chaos_and_not_with_noise() -> None:
     chaos, noise = logistic(256), series("noise", 256, 2)
-    convergence, locality = determinism(chaos, compare_forecasts(chaos))
+    convergence, locality, chaotic_shape = determinism(chaos, compare_forecasts(chaos))
     assert convergence > 0.2
     assert locality > 0.2
-    convergence, locality = determinism(noise, compare_forecasts(noise))
+    convergence, locality, shape = determinism(noise, compare_forecasts(noise))
+    assert 0.0 < shape < chaotic_shape
     assert abs(convergence) < 0.15
     assert locality < 0.1
 

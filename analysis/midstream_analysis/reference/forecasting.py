@@ -118,3 +118,29 @@ def amplitudes(x: FloatArray, omega: FloatArray) -> tuple[FloatArray, FloatArray
     design = np.column_stack([np.cos(np.outer(t, omega)), np.sin(np.outer(t, omega)), np.ones(x.size)])
     fit = np.linalg.lstsq(design, x, rcond=None)[0]
     return fit[: omega.size], fit[omega.size : -1], float(fit[-1])
+
+
+def circular_errors(
+    phase: FloatArray, m: int, discount: float, queries: IntArray, theiler: int, ridge: float
+) -> FloatArray:
+    """As `circular_errors_kernel`: all distances sorted, the local-linear map from `numpy.linalg.solve`."""
+    origins = np.arange(m - 1, phase.size - 1)
+    out = np.zeros(2)
+    for q in queries:
+        far = origins[np.abs(origins - q) > theiler]
+        gaps = np.column_stack([phase[far - c] - phase[q - c] for c in range(m)])
+        gaps -= np.rint(gaps)
+        near = np.argsort(((gaps * discount ** np.arange(m)) ** 2).sum(axis=1), kind="stable")[: 3 * (m + 1)]
+        anchor = phase[far[near[0]] + 1]
+        values = phase[far[near] + 1] - anchor
+        values -= np.rint(values)
+        U = gaps[near] - gaps[near].mean(axis=0)
+        A = U.T @ U
+        A += (ridge * np.trace(A) / m + 1e-18) * np.eye(m)
+        guess = (
+            anchor
+            + values.mean()
+            - gaps[near].mean(axis=0) @ np.linalg.solve(A, U.T @ (values - values.mean()))
+        )
+        out += np.cos(2 * np.pi * (np.array([anchor, guess]) - phase[q + 1]))
+    return out / queries.size
