@@ -171,6 +171,7 @@ async def test_the_limit_is_an_average_that_jitter_does_not_lower() -> None:
 
 
 async def test_bearer_token_goes_to_the_server_and_nowhere_else(site: Site) -> None:
+    site.files[f"x.m3u8?token={SECRET}"] = site.files["x.m3u8"]
     restream = client(api_key=SECRET)
     heard = Heard(restream)
     async with restream:
@@ -286,7 +287,7 @@ async def room() -> AsyncGenerator[str]:
             async with connect(url) as socket:
                 await socket.send(encode("join", role="publisher"))
                 async for text in socket:
-                    if (message := decode(text))["type"] == "join":
+                    if (message := decode(text))["type"] == "join" and not pc.getSenders():  # once
                         pc.addTrack(Pictures())
                         pc.addTrack(Tone())
                         await socket.send(encode("offer", sdp=await offer(pc)))
@@ -301,6 +302,8 @@ async def room() -> AsyncGenerator[str]:
         try:
             yield url
         finally:
+            if task.done():
+                task.result()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -308,7 +311,7 @@ async def room() -> AsyncGenerator[str]:
 async def test_whep_is_told_by_its_address_and_given_the_token(site: Site) -> None:
     restream = client(webrtc_signaling=f"http://127.0.0.1:{site.port}/whep?token={SECRET}", api_key=SECRET)
     with pytest.raises(ConnectionError) as caught:  # this server takes no POST
-        await restream.connect_webrtc()
+        await restream.connect_webrtc(timeout=0.5)
     assert "501" in str(caught.value)
     assert (restream.stats.source or "").startswith("whep+http://")
     assert SECRET not in repr((caught.value, restream.config, restream.stats))

@@ -1,0 +1,48 @@
+"""Frames and sound of a WebRTC stream. ``python examples/restream_webrtc.py wss://signaling.example.com/room``."""
+
+import asyncio
+import sys
+
+from midstream_tui import RestreamClient, RestreamConfig
+
+
+async def main(signaling: str, seconds: float = 10.0) -> RestreamClient:
+    client = RestreamClient(
+        RestreamConfig(
+            webrtc_signaling=signaling,
+            enable_transcription=True,
+            enable_object_detection=True,
+            frame_rate=30,
+            resolution="1920x1080",
+        )
+    )
+
+    # Listen for frames
+    @client.on("frame")
+    def on_frame(frame):
+        print(f"Frame {frame.frame_number}: {frame.width}x{frame.height}")
+
+    # Listen for audio
+    @client.on("audio")
+    def on_audio(audio):
+        print(f"Audio chunk: {audio.sample_rate}Hz, {audio.channels}ch")
+
+    # Listen for transcriptions
+    @client.on("transcription")
+    def on_transcription(text):
+        print(f"Transcription: {text}")
+
+    # Listen for trouble: also that transcription is not built yet
+    @client.on("error")
+    def on_error(error):
+        print(f"Error: {error}")
+
+    # Connect
+    await client.connect_webrtc()
+    await asyncio.sleep(seconds)
+    await client.disconnect()
+    return client
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
