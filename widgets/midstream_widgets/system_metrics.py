@@ -15,13 +15,17 @@ from midstream_widgets.views import SystemView
 LAG_WARNING_MS = 50.0  # three frames late at 60 Hz: from here on keys feel slow
 
 
+BACKLOG = 5000
+"""Events in the queue from which on it is a backlog; some always wait for the next tick."""
+
+
 def system_rows(view: SystemView, width: int, height: int) -> list[Row]:
     """One or two columns with the colons aligned; in a small panel pairs on a line, the specification's five first.
 
     A figure that finds no room beside another comes at the end.
     """
     late = view.loop_lag_ms is not None and view.loop_lag_ms > LAG_WARNING_MS
-    shed = bool(view.queued or view.dropped)
+    shed = view.queued >= BACKLOG or view.dropped > 0
     p99 = f"p99 {f.milliseconds(view.latency_p99_ms)}" if f.known(view.latency_p99_ms) else ""
     messages = Field("Messages Processed", f.count(view.messages))
     tokens = Field("Total Tokens", f.count(view.tokens, view.tokens_estimated))
