@@ -77,7 +77,7 @@ class RestreamClient(AsyncIOEventEmitter):
         """Play ``config.rtmp_url``; returns when it is live.
 
         Raises:
-            ValueError: no RTMP address is configured.
+            ValueError: no RTMP address is configured, or a key that can't be joined to it.
             ConnectionError: refused, or not live within `timeout` seconds; the text says why, without the key.
             RuntimeError: there is a connection already.
         """
@@ -86,8 +86,11 @@ class RestreamClient(AsyncIOEventEmitter):
         env = {}
         if key:
             env["MIDSTREAM_STREAM_KEY"] = key
-            if "/" in parts.path.strip("/"):  # the application's name has parts: the last of them is no key
-                url = f"{url.rstrip('/')}/{key}"
+            path = parts.path.strip("/")
+            if "/" in path:  # the application's name has parts: the last of them is no key
+                if set(key) & set("/#"):
+                    raise ValueError("a stream_key with / or # needs an application without /")
+                url = parts._replace(path=f"/{path}/{key}").geturl()
         await self._connect(url, timeout, env)
 
     async def connect_webrtc(self, timeout: float = 30.0) -> None:
@@ -248,7 +251,7 @@ class RestreamClient(AsyncIOEventEmitter):
         except Exception as error:
             self._stumbled(event, error)
             return
-        if asyncio.iscoroutine(result):
+        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
             task = asyncio.ensure_future(result)
             self._waiting.add(task)
             task.add_done_callback(partial(self._finished, event))

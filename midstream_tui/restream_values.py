@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .state import Pattern
 
+_KEYS = ("MIDSTREAM_STREAM_KEY", "MIDSTREAM_HLS_TOKEN", "MIDSTREAM_WHEP_TOKEN")
 _RESOLUTION = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
@@ -147,7 +148,8 @@ def mask(text: str, config: RestreamConfig) -> str:
     """`text` without secrets: those that show by their form, and those that `config` names, wherever they stand."""
     text = redact(text)
     in_path = (config.rtmp_url or "").partition("://")[2].rstrip("/").split("/")[2:]
-    for secret in (config.stream_key, config.api_key, *in_path[-1:]):
+    given = [config.options.env.get(name) for name in _KEYS]
+    for secret in (config.stream_key, config.api_key, *in_path[-1:], *given):
         for form in {secret, quote(secret, safe=""), secret.partition("?")[0]} if secret else ():
             whole = len(form) < 6  # within a word, a short one would be a coincidence
             pattern = rf"(?<!\w){re.escape(form)}(?!\w)" if whole else re.escape(form)

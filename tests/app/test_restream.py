@@ -119,8 +119,8 @@ async def test_hls_every_frame_is_told_and_counted(site: Site, folder: Path, med
     assert frames[0].image.shape[2] == 3
     assert np.diff([f.pts for f in frames]) == pytest.approx(1 / 30, abs=1e-3)
     assert (chunks[0].sample_rate, chunks[0].channels, chunks[0].samples.dtype) == (48_000, 2, np.float32)
-    assert (
-        chunks[0].samples.shape == (round(chunks[0].duration * chunks[0].rate),) or chunks[0].rate != 48_000
+    assert sum(c.samples.size / c.rate for c in chunks) == pytest.approx(
+        sum(c.duration for c in chunks), abs=0.05
     )
     assert (analysis.frame_count, analysis.audio_chunks) == (want["frames"], want["chunks"])
     assert (analysis.frames_emitted, len(chunks)) == (want["frames"], want["chunks"])
@@ -129,7 +129,8 @@ async def test_hls_every_frame_is_told_and_counted(site: Site, folder: Path, med
     assert (analysis.dropped, analysis.patterns, analysis.resolution_matches) == (0, (), None)
     assert (stats.state, stats.reconnects) == ("ended", 0)
     assert stats.bytes == want["video_bytes"] + want["audio_bytes"]
-    assert "segment_bitrate_kbps" in stats.figures or stats.figures
+    assert stats.figures["segments"] == 2
+    assert stats.last_data is not None
 
 
 async def test_bitrate_is_bytes_in_the_window_over_the_window(clock: FakeClock) -> None:
@@ -250,8 +251,8 @@ async def test_rtmp_key_and_reconnect(film: Path, app: str) -> None:
     assert not restream.connected
 
 
-@pytest.mark.parametrize("in_path", [False, True])
-async def test_rtmp_refusal_that_echoes_the_key(in_path: bool) -> None:
+@pytest.mark.parametrize("where", ["path", "setting", "environment"])
+async def test_rtmp_refusal_that_echoes_the_key(where: str) -> None:
     async def play(end: Played) -> None:
         about = {"level": "error", "code": "NetStream.Play.Rejected", "description": f"no {end.name} here"}
         end.command("onStatus", 0, None, about, stream=1)
@@ -259,7 +260,11 @@ async def test_rtmp_refusal_that_echoes_the_key(in_path: bool) -> None:
 
     async with server(play) as port:
         base = f"rtmp://127.0.0.1:{port}/live"
-        settings = {"rtmp_url": f"{base}/{SECRET}"} if in_path else {"rtmp_url": base, "stream_key": SECRET}
+        settings: dict[str, Any] = {"rtmp_url": f"{base}/{SECRET}" if where == "path" else base}
+        if where == "setting":
+            settings["stream_key"] = SECRET
+        elif where == "environment":
+            settings["options"] = Options(env={"MIDSTREAM_STREAM_KEY": SECRET})
         restream = client(**settings)
         heard = Heard(restream)
         with pytest.raises(ConnectionError, match=r"refuses.*no \*\*\* here") as caught:
@@ -328,6 +333,7 @@ async def test_whep_is_told_by_its_address_and_given_the_token(site: Site) -> No
         ("connect_webrtc", {}, "no webrtc_signaling"),
         ("connect_webrtc", {"webrtc_signaling": "ftp://h"}, "wss"),
         ("connect_rtmp", {"rtmp_url": "rtmp://[::1/live"}, "no address"),
+        ("connect_rtmp", {"rtmp_url": "rtmp://h/live/eu", "stream_key": f"key={SECRET}#"}, "with / or #"),
     ],
 )
 async def test_what_is_not_configured_is_told(connecting: str, settings: dict[str, str], said: str) -> None:
@@ -533,7 +539,7 @@ def example(name: str) -> ModuleType:
 
 
 async def test_example_hls(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    restream = await example("restream_hls").main(site.url(), 1.0)
+    restream = await example("restream_hls").main(site.url(), 1.5)
     analysis = restream.analysis
     assert 10 <= analysis.frame_count <= 60
     out = capsys.readouterr().out
@@ -548,7 +554,7 @@ async def test_example_rtmp(
     monkeypatch.setenv("STREAM_KEY", SECRET)
     seen = ["before"]
     async with server(played(tags_of(film), seen)) as port:
-        restream = await example("restream_rtmp").main(f"rtmp://127.0.0.1:{port}/live", 0.5)
+        restream = await example("restream_rtmp").main(f"rtmp://127.0.0.1:{port}/live", 1.0)
     assert seen[1] == SECRET
     assert restream.analysis.frame_count == truth(film)["frames"]
     out = capsys.readouterr().out
@@ -559,7 +565,7 @@ async def test_example_rtmp(
 
 async def test_example_webrtc(capsys: pytest.CaptureFixture[str]) -> None:
     async with room() as url:
-        restream = await example("restream_webrtc").main(url, 1.0)
+        restream = await example("restream_webrtc").main(url, 1.5)
     out = capsys.readouterr().out
     assert "Frame 1: 160x96" in out
     assert "Audio chunk: 48000Hz" in out
