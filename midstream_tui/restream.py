@@ -213,11 +213,13 @@ class RestreamClient(AsyncIOEventEmitter):
                 self._live.set()
                 stats = self.stats
                 self.emit("connected", Connected(stats.source or "", event.reason, stats.reconnects))
-        elif event.state in (State.RECONNECTING, State.ENDED, State.FAILED) and self._connected:
-            self._connected = False
-            if event.state is State.FAILED:
+        elif event.state in (State.RECONNECTING, State.ENDED, State.FAILED):
+            was, self._connected = self._connected, False
+            # Before the first `connected` it is the connecting call that raises.
+            if event.state is State.FAILED and self._live is not None and self._live.is_set():
                 self.emit("error", ConnectionError(event.reason))
-            self.emit("disconnected", event.reason or str(event.state))
+            if was:
+                self.emit("disconnected", event.reason or str(event.state))
 
     def _allowed(self, at: float) -> bool:
         """Whether the frame that came at `at` may be told: a grid of ``frame_rate``, with a step's slack for jitter."""
@@ -234,7 +236,7 @@ class RestreamClient(AsyncIOEventEmitter):
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
         """Call the listeners of `event`. An error that nobody listens to is logged, not raised."""
-        if event == "error" and (self._telling == "error" or not self.listeners("error")):
+        if event == "error" and not self.listeners("error"):
             _log.warning("restream: %s", mask(explain(args[0]), self.config) if args else "error")
             return False
         before, self._telling = self._telling, event

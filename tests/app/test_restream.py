@@ -251,6 +251,33 @@ async def test_rtmp_key_and_reconnect(film: Path, app: str) -> None:
     assert not restream.connected
 
 
+async def test_a_stream_that_fails_for_good_is_an_error_and_a_disconnect(film: Path) -> None:
+    seen: list[str] = []
+
+    async def play(end: Played) -> None:
+        seen.append(end.name)
+        if len(seen) == 1:
+            end.status("NetStream.Play.Start")
+            await end.media(tags_of(film))
+            return
+        end.status("NetStream.Play.Unauthorized", "error")
+        await end.message()
+
+    async with server(play) as port:
+        restream = client(rtmp_url=f"rtmp://127.0.0.1:{port}/live", stream_key=SECRET)
+        heard = Heard(restream)
+        await restream.connect_rtmp()
+        await heard.until("disconnected")
+        async with asyncio.timeout(10):
+            while restream.stats.state != "failed":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await restream.disconnect()
+    assert heard.life == ["connected", "disconnected", "error"]
+    assert isinstance(heard.of("error")[0], ConnectionError)
+    assert "Unauthorized" in str(heard.of("error")[0])
+    assert SECRET not in told(heard, restream)
+
+
 @pytest.mark.parametrize("where", ["path", "setting", "environment"])
 async def test_rtmp_refusal_that_echoes_the_key(where: str) -> None:
     async def play(end: Played) -> None:
