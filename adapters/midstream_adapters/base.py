@@ -50,8 +50,8 @@ class Options:
     frame_rate: float = 30.0
     stdin_fd: int = 0
     connect_timeout: float = 10.0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep
     rng: random.Random = field(default_factory=random.Random)

@@ -162,3 +162,8 @@ def test_explain_is_one_clean_short_line() -> None:
     assert explain(ValueError()) == "ValueError"
     assert explain(OSError("a\nb\x1b[2J")) == "a b"
     assert len(explain(OSError("x" * 10_000))) == 300
+
+
+def test_options_never_show_the_environment_or_headers() -> None:
+    shown = repr(Options(env={"OPENAI_API_KEY": "hunter2"}, headers={"Authorization": "Bearer hunter3"}))
+    assert "hunter" not in shown
