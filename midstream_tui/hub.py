@@ -23,8 +23,8 @@ WORDS_A_TICK = 32
 """Messages handed to the engine between two ticks: at a flood, conversation analysis looks at a sample."""
 PIECES_A_TICK = 128
 """Likewise pieces of messages still being generated, for which only loops are looked for."""
-FOCUS_EVERY = 0.5
-OTHERS_EVERY = 2.0
+FOCUS_EVERY = 1.0
+OTHERS_EVERY = 4.0
 LEAST_SAMPLES = 2
 
 
