@@ -103,8 +103,12 @@ class MetaLearner:
         )
 
     def status(self) -> LearningStatus:
-        """The figures, of at most the last `max_history` moves and rewards; log-losses are since the last drift."""
+        """The figures, of at most the last `max_history` moves and rewards.
+
+        Log-losses are since the last drift, and None before `MIN_EVIDENCE` moves: the first few say nothing.
+        """
         n = len(self._surprises)
+        known = n >= MIN_EVIDENCE
         forecast = self.predict()
         weights = self.bandit.weights
         rewards = [reward for _, reward in self._rewarded]
@@ -115,8 +119,8 @@ class MetaLearner:
             average_reward=sum(rewards) / len(rewards) if rewards else None,
             predicted_next=str(forecast[0]) if forecast else None,
             predicted_probability=forecast[1] if forecast else None,
-            log_loss=sum(surprise.mixture for surprise in self._surprises) / n if n else None,
-            baseline_log_loss=sum(surprise.orders[0] for surprise in self._surprises) / n if n else None,
+            log_loss=sum(surprise.mixture for surprise in self._surprises) / n if known else None,
+            baseline_log_loss=sum(surprise.orders[0] for surprise in self._surprises) / n if known else None,
             regret=self.bandit.regret,
             drifts=self._drifts,
             weights=tuple((str(arm), w) for arm, w in sorted(weights.items(), key=lambda item: -item[1])),
