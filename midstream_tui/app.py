@@ -92,8 +92,11 @@ class MidStreamApp(App[None]):
         if self.on_ready is not None:
             self.on_ready()
         self.hub.start()
+        self.hub.resume()  # the dashboard may have stood before
+        before = {held.asked for held in self.hub.sources.values()}
         for source in self._sources:
-            self.open_source(source)
+            if source not in before:
+                self.open_source(source)
         self._starting = False
         if self._duration is not None:
             self.set_timer(self._duration, self.exit)

@@ -223,6 +223,12 @@ class Hub:
             await asyncio.gather(held.task, return_exceptions=True)
         self._run(held)
 
+    def resume(self) -> None:
+        """Connect again what `stop` ended; history is kept. Sources that ended of themselves stay ended."""
+        for held in self.sources.values():
+            if held.task is not None and held.task.cancelled():
+                self._run(held)
+
     @property
     def tasks(self) -> list[asyncio.Task[State]]:
         return [held.task for held in self.sources.values() if held.task is not None]

@@ -71,6 +71,18 @@ async def test_it_can_be_started_again_with_another_refresh() -> None:
         await dashboard.start(10)
 
 
+async def test_started_again_its_sources_go_on_and_are_not_doubled() -> None:
+    dashboard = headless(sources=("sim:text",))
+    for _ in range(2):
+        await dashboard.start(100)
+        before = dashboard.state.message_count
+        await settled(dashboard, before + 1)
+        await dashboard.stop()
+    state = dashboard.state
+    assert list(state.streams) == ["sim:text"]
+    assert state.message_count >= 2
+
+
 async def test_many_threads_lose_nothing() -> None:
     dashboard = headless()
     async with dashboard:
