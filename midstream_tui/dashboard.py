@@ -55,7 +55,6 @@ class MidStreamDashboard:
         self._hub = Hub(
             self.config.options, engine=self.config.analysis, policy=self.config.scheduling_policy
         )
-        self._clean = CleanSink(self)
         self._agent: MidStreamAgent | None = None
         self._agent_lock = threading.Lock()
         self._app: MidStreamApp | None = None
@@ -264,7 +263,7 @@ class MidStreamDashboard:
         return VideoFrame(stream, now, view, width, height, pts, luma, motion, False, len(data))
 
     def _push(self, event: Event) -> None:
-        self._clean.emit(event)
+        CleanSink(self).emit(event)  # one a call: it is of one thread
 
     def emit(self, event: Event) -> None:
         """Where cleaned events go: onto the running app's bus (a thread waits there for room), else to the fold."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -60,6 +58,3 @@ def frame(
 
 def audio(stream: str, at: float, rms: float = 0.1, nbytes: int = 640) -> AudioChunk:
     return AudioChunk(stream, at, np.zeros(320, np.float32), 16000, 48000, 2, None, 0.02, rms, rms, nbytes)
-
-
-Emit = Callable[[object], None]
