@@ -27,6 +27,15 @@ def test_dispersion_is_that_of_lines_fitted_in_each_bin(seed: int, period: float
     assert ours == pytest.approx(oracle.fold_dispersion(x, period, bins), rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("period", [2, 3, 5, 7, 9, 10, 11, 30])
+def test_samples_of_one_phase_share_a_bin(period: int) -> None:
+    """Rounding of t / period must not part samples of the same phase: a repeated pattern has no dispersion."""
+    x = np.tile(np.random.default_rng(period).normal(size=period), 24)
+    for bins in range(period, 25):
+        assert kernels.fold_dispersion_kernel(x, np.array([float(period)]), bins)[0] < 1e-9
+
+
+
 @SOME
 @given(seed=st.integers(0, 10_000), period=st.floats(2.5, 30.0), k=st.sampled_from([1, 4, 8, 16]))
 def test_fold_forecast_is_that_of_lines_in_phase(seed: int, period: float, k: int) -> None:

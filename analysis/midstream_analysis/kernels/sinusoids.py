@@ -9,6 +9,9 @@ from numba import njit
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+PHASE_TIE = 1e-9
+"""Added to a phase before it is put in a bin: samples on a bin's edge (whole periods) all fall on one side of it."""
+
 
 _SUM = {"reassoc", "contract", "nsz", "arcp"}  # lets sums be vectorised, keeps NaN and inf
 
@@ -117,7 +120,7 @@ def fold_dispersion_kernel(x: FloatArray, periods: FloatArray, bins: int) -> Flo
         S[:] = 0.0
         f = 1.0 / periods[i]
         for t in range(n):
-            phase = t * f
+            phase = t * f + PHASE_TIE
             phase = (phase - np.floor(phase)) * bins
             b = min(int(phase), bins - 1)
             u = phase - b - 0.5

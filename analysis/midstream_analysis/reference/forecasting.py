@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from midstream_analysis.kernels.sinusoids import PHASE_TIE
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -73,7 +75,7 @@ def neighbour_errors(
 
 def fold_dispersion(x: FloatArray, period: float, bins: int) -> float:
     """As `fold_dispersion_kernel` for one period: a line fitted in each phase bin by `numpy.polyfit`."""
-    place = (np.arange(x.size) / period) % 1.0 * bins
+    place = (np.arange(x.size) * (1.0 / period) + PHASE_TIE) % 1.0 * bins
     which = np.minimum(place.astype(int), bins - 1)
     left, spent = 0.0, 0
     for b in range(bins):
