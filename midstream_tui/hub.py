@@ -112,7 +112,7 @@ class Hub:
             self.take(report)
 
     def _said(self, message: Message) -> None:
-        if self.engine is None or message.reasoning:
+        if self.engine is None or message.reasoning or message.tool:
             return
         if self._words <= 0:
             self.unanalysed += 1
@@ -122,7 +122,7 @@ class Hub:
 
     def _piece(self, message: Message, text: str) -> None:
         """A message still being generated: its loops are to be found before it ends, if it ever does."""
-        if self.engine is None or message.reasoning or not text:
+        if self.engine is None or message.reasoning or message.tool or not text:
             return
         if self._pieces <= 0:
             self.unanalysed += 1

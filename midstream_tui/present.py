@@ -258,13 +258,19 @@ def _line(session: Session, message: Message) -> MessageLine:
         serial=message.serial,
         clock=f"{session.wall(message.at).astimezone():%H:%M:%S}",
         stream=message.stream,
-        role=("thinking" if message.reasoning else message.role) or "",
+        role=_role(message),
         text=text,
         tokens=message.tokens,
         tokens_estimated=message.tokens_estimated,
         open=message.open,
         simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
     )
+
+
+def _role(message: Message) -> str:
+    if message.tool:
+        return f"calls {message.tool}"
+    return "thinking" if message.reasoning else message.role or ""
 
 
 def _any_active(tallies: list[Tally], kind: Kind, now: float) -> bool | None:

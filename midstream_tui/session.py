@@ -13,11 +13,14 @@ from enum import Enum, auto
 from midstream_adapters.events import (
     AudioChunk,
     BytesReceived,
+    Detections,
     Dropped,
     Event,
     Figures,
+    Impairment,
     Kind,
     Provenance,
+    SpeechActivity,
     State,
     StateChanged,
     StreamOpened,
@@ -25,6 +28,9 @@ from midstream_adapters.events import (
     TurnEnded,
     TurnStarted,
     VideoFrame,
+)
+from midstream_adapters.events import (
+    Transcript as Heard,
 )
 from midstream_analysis.report import AnalysisReport, PatternHit, SeriesReport
 
@@ -99,6 +105,10 @@ class Session:
             BytesReceived: self._bytes,
             Dropped: self._drops,
             Figures: self._figures,
+            Impairment: self._impaired,
+            Heard: self._heard,
+            SpeechActivity: self._spoke,
+            Detections: self._seen,
         }
 
     # -- the fold
@@ -223,6 +233,26 @@ class Session:
 
     def _figures(self, tally: Tally, event: Figures, now: float) -> frozenset[Area]:
         tally.tell(event.values)
+        return _LIFE
+
+    def _impaired(self, tally: Tally, event: Impairment, now: float) -> frozenset[Area]:
+        tally.impairments.take(event)
+        return _LIFE
+
+    def _heard(self, tally: Tally, heard: Heard, now: float) -> frozenset[Area]:
+        message, begun = self.transcript.hear(heard)
+        tally.messages += begun
+        if heard.final and self._on_message is not None:
+            self._on_message(message)
+        return _TEXT
+
+    def _spoke(self, tally: Tally, event: SpeechActivity, now: float) -> frozenset[Area]:
+        if event.role in tally.speaking or len(tally.speaking) < 8:
+            tally.speaking[event.role] = event.speaking
+        return _LIFE
+
+    def _seen(self, tally: Tally, event: Detections, now: float) -> frozenset[Area]:
+        tally.recognise(event)
         return _LIFE
 
     # -- what it says

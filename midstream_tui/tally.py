@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from midstream_adapters.events import (
     AudioChunk,
+    Detections,
     Kind,
     Provenance,
     State,
@@ -18,6 +19,7 @@ from midstream_adapters.events import (
     VideoFrame,
 )
 
+from .impairments import Impairments
 from .metrics import Histogram, RecentHistogram, WindowedRate
 
 KEEP_MEDIA = 100
@@ -134,6 +136,11 @@ class Tally:
         self.reward_sum = 0.0
         self.series: dict[str, Series] = {}
         self.figures: dict[str, float | str] = {}
+        self.impairments = Impairments()
+        self.speaking: dict[str, bool] = {}
+        self.detections: Detections | None = None
+        self.seen: dict[str, int] = {}
+        """Detections per label since the stream was opened, one a picture and object."""
 
     # -- lifecycle
 
@@ -279,6 +286,13 @@ class Tally:
             self.sample("motion", "frame", frame.motion)
         if gap is not None:
             self.sample("frame interval", "frame", gap)
+
+    def recognise(self, event: Detections) -> None:
+        """Take what a detector saw in a picture; at most `MOST_FIGURES` labels are counted."""
+        self.detections = event
+        for box in event.boxes:
+            if box.label in self.seen or len(self.seen) < MOST_FIGURES:
+                self.seen[box.label] = self.seen.get(box.label, 0) + 1
 
     @property
     def average_reward(self) -> float | None:

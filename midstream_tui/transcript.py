@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 from midstream_adapters.events import TextChunk
+from midstream_adapters.events import Transcript as Heard
 from midstream_adapters.redact import redact
 
 KEEP = 200
@@ -28,8 +29,14 @@ class Message:
     tokens_estimated: bool = False
     reward: float | None = None
     reasoning: bool = False
+    tool: str | None = None
     open: bool = False
-    _shown: tuple[int, str] = (-1, "")
+    _shown: tuple[str, str] = ("", "")
+
+    def replace(self, text: str) -> None:
+        """Put `text` in the place of all there was: a transcript was heard better."""
+        self.parts, self.chars, self.truncated = [], 0, 0
+        self.append(text)
 
     def append(self, text: str) -> None:
         room = MOST_CHARS - self.chars
@@ -49,8 +56,9 @@ class Message:
     @property
     def shown(self) -> str:
         """`text` with secrets redacted, as it may reach a screen or a disk; worked out once a change."""
-        if self._shown[0] != self.chars:
-            self._shown = (self.chars, redact(self.text))
+        text = self.text
+        if self._shown[0] is not text:
+            self._shown = (text, redact(text))
         return self._shown[1]
 
 
@@ -60,7 +68,7 @@ class Transcript:
     def __init__(self, keep: int = KEEP) -> None:
         self.messages: deque[Message] = deque(maxlen=keep)
         self.total = 0
-        self._open: OrderedDict[tuple[str, str, str | None, bool], Message] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str, str | None, bool, str | None], Message] = OrderedDict()
 
     def add(self, chunk: TextChunk) -> tuple[Message, bool]:
         """File one chunk; return its message, and whether that message began with it."""
@@ -69,7 +77,7 @@ class Transcript:
             message.append(chunk.text)
             message.reward = chunk.reward
             return message, True
-        key = (chunk.stream, chunk.turn, chunk.role, chunk.reasoning)
+        key = (chunk.stream, chunk.turn, chunk.role, chunk.reasoning, chunk.tool)
         held = self._open.get(key)
         message = held or self._begin(chunk)
         message.append(chunk.text)
@@ -85,6 +93,14 @@ class Transcript:
                 self._open.popitem(last=False)[1].open = False
         return message, held is None
 
+    def hear(self, heard: Heard) -> tuple[Message, bool]:
+        """File a transcript: its segment is one message, whose text each better hearing replaces."""
+        turn = f"segment {heard.segment}"
+        chunk = TextChunk(heard.stream, heard.at, "", heard.role, turn, final=heard.final)
+        message, begun = self.add(chunk)
+        message.replace(heard.text)
+        return message, begun
+
     def close(self, stream: str, turn: str | None = None) -> list[Message]:
         """The turn (or every turn of the stream) is over: return the messages that this closed."""
         keys = [key for key in self._open if key[0] == stream and (turn is None or key[1] == turn)]
@@ -95,6 +111,8 @@ class Transcript:
 
     def _begin(self, chunk: TextChunk) -> Message:
         self.total += 1
-        message = Message(self.total, chunk.at, chunk.stream, chunk.role, reasoning=chunk.reasoning)
+        message = Message(
+            self.total, chunk.at, chunk.stream, chunk.role, reasoning=chunk.reasoning, tool=chunk.tool
+        )
         self.messages.append(message)
         return message

@@ -44,6 +44,15 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class Blame(StrEnum):
+    """Where an impairment comes from, as far as this end can tell."""
+
+    SOURCE = "source"
+    NETWORK = "network"
+    DECODE = "decode"
+    US = "us"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Base of all events: the stream's id and the time of arrival."""
@@ -83,7 +92,8 @@ class TurnStarted(Event):
 class TextChunk(Event):
     """Text as it came. ``turn=None``: a message of its own; else a piece of that turn's message until ``final``.
 
-    ``tokens`` is a count from the source, ``None`` where it told none. ``reasoning`` marks a model's thinking.
+    ``tokens`` is a count from the source, ``None`` where it told none. ``reasoning`` marks a model's thinking;
+    ``tool`` names the tool of whose call ``text`` is a piece of the arguments.
     """
 
     text: str
@@ -94,16 +104,19 @@ class TextChunk(Event):
     final: bool = True
     reward: float | None = None
     reasoning: bool = False
+    tool: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them, once per turn."""
+    """Tokens as the provider counted them, once per turn. The optional parts are contained in the two totals."""
 
     prompt: int
     completion: int
     reasoning: int | None = None
     cached: int | None = None
+    prompt_audio: int | None = None
+    completion_audio: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +195,71 @@ class Figures(Event):
     """
 
     values: Mapping[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Impairment(Event):
+    """What is wrong with what is seen or heard: said once it is sure, and again when it is over or has grown.
+
+    ``what`` names it (``"freeze"``, ``"black"``, ``"silence"``, ``"pts gap"``...); with ``kind`` and ``began`` it is
+    the impairment's identity. ``began`` and ``ended`` are seconds of media time, ``ended`` None while it lasts; what
+    has no length ends where it began. Names in ``figures`` end in their unit.
+    """
+
+    what: str
+    kind: Kind
+    began: float
+    ended: float | None
+    blame: Blame
+    figures: Mapping[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechActivity(Event):
+    """Somebody began or ceased to speak: ``role`` is ``user``, ``assistant``, or ``speech`` where nobody tells."""
+
+    role: str
+    speaking: bool
+    pts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript(Event):
+    """Words heard in a stream's sound. Each text replaces the one before of the same ``segment``, until ``final``.
+
+    ``began`` and ``ended`` are seconds of media time; ``lag`` is seconds from the arrival of the segment's last sound
+    to this event.
+    """
+
+    segment: int
+    text: str
+    began: float
+    ended: float
+    final: bool
+    lag: float | None = None
+    role: str = "speech"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One object in a picture; edges are fractions of its width and height, 0 to 1, from the top left corner."""
+
+    label: str
+    score: float
+    left: float
+    top: float
+    right: float
+    bottom: float
+    track: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detections(Event):
+    """The objects in the picture at ``pts``; ``took`` is seconds that the model needed."""
+
+    pts: float | None
+    boxes: tuple[Box, ...]
+    took: float
 
 
 MEDIA = (AudioChunk, VideoFrame)

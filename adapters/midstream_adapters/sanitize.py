@@ -11,7 +11,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .events import Event, Figures, StateChanged, StreamOpened, TextChunk, TurnEnded, TurnStarted
+from .events import (
+    Event,
+    Figures,
+    SpeechActivity,
+    StateChanged,
+    StreamOpened,
+    TextChunk,
+    Transcript,
+    TurnEnded,
+    TurnStarted,
+)
 
 if TYPE_CHECKING:
     from .base import Sink
@@ -102,13 +112,17 @@ def clean_line(text: str, limit: int = 200) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
 
 
+_Key = tuple[str, str, str | None, bool, str | None]
+"""Stream, turn, role, reasoning and tool: pieces of one text."""
 # Strings that are names or remarks, with the characters they may have; TextChunk.text is treated apart.
 _LINES: dict[type[Event], tuple[tuple[str, int], ...]] = {
     StreamOpened: (("source", 500),),
     StateChanged: (("reason", 300),),
     TurnStarted: (("turn", 200), ("model", 200), ("prompt", 4000)),
     TurnEnded: (("turn", 200), ("finish_reason", 200), ("error", 300)),
-    TextChunk: (("role", 60), ("turn", 200)),
+    TextChunk: (("role", 60), ("turn", 200), ("tool", 120)),
+    Transcript: (("text", 8000), ("role", 60)),
+    SpeechActivity: (("role", 60),),
 }
 
 
@@ -117,7 +131,7 @@ class CleanSink:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._open: dict[tuple[str, str, str | None, bool], tuple[Sanitizer, TextChunk]] = {}
+        self._open: dict[_Key, tuple[Sanitizer, TextChunk]] = {}
         self.removed = 0
         """Characters taken out of texts so far."""
 
@@ -144,7 +158,7 @@ class CleanSink:
         if event.turn is None:
             self._pass(event, self._feed(Sanitizer(), text, final=True))
             return
-        key = (event.stream, event.turn, event.role, event.reasoning)
+        key = (event.stream, event.turn, event.role, event.reasoning, event.tool)
         held = self._open.pop(key, None)
         sanitizer = held[0] if held else Sanitizer()
         shown = self._feed(sanitizer, text, event.final)
@@ -174,7 +188,7 @@ class CleanSink:
             final = event.final and (event.turn is None or last)
             self._sink.emit(replace(piece, text=text[start : start + MAX_TEXT], final=final))
 
-    def _release(self, key: tuple[str, str, str | None, bool]) -> None:
+    def _release(self, key: _Key) -> None:
         """Show what a turn still held: it has ended, or too many are open."""
         sanitizer, event = self._open.pop(key)
         if text := self._feed(sanitizer, "", final=True):

@@ -35,7 +35,6 @@ def test_samples_of_one_phase_share_a_bin(period: int) -> None:
         assert kernels.fold_dispersion_kernel(x, np.array([float(period)]), bins)[0] < 1e-9
 
 
-
 @SOME
 @given(seed=st.integers(0, 10_000), period=st.floats(2.5, 30.0), k=st.sampled_from([1, 4, 8, 16]))
 def test_fold_forecast_is_that_of_lines_in_phase(seed: int, period: float, k: int) -> None:

@@ -1,0 +1,73 @@
+"""Arguments that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import Refusal
+
+if TYPE_CHECKING:
+    from midstream_adapters.base import Options
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above zero."""
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError("must be a number of seconds above zero")
+    return value
+
+
+def refresh(text: str) -> int:
+    """A refresh interval in milliseconds."""
+    from ..config import clamp_refresh
+
+    try:
+        return clamp_refresh(float(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be asked of sources."""
+    parser.add_argument(
+        "--fast", action="store_true", help="read files as fast as they decode, not in real time"
+    )
+    parser.add_argument("--prompt", metavar="TEXT", help="what to ask an openai: source")
+    parser.add_argument(
+        "--frame-rate", type=float, default=30.0, metavar="FPS", help="of the simulator (default 30)"
+    )
+
+
+def add_screen_arguments(parser: argparse.ArgumentParser) -> None:
+    """What can be asked of the screen."""
+    parser.add_argument(
+        "--refresh", type=refresh, default=67, metavar="MS", help="repaint every MS, 50 to 5000 (default 67)"
+    )
+    parser.add_argument("--duration", type=seconds, metavar="S", help="leave after S seconds")
+
+
+def source_options(parsed: argparse.Namespace) -> Options:
+    """The options that `add_source_arguments` read."""
+    from midstream_adapters.base import Options
+
+    return Options(fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate)
+
+
+def check_sources(sources: Sequence[str], options: Options) -> None:
+    """Try to name every source; nothing is connected.
+
+    Raises:
+        Refusal: one of them can't be used; the text says why and what can.
+    """
+    from midstream_adapters.base import SourceError
+    from midstream_adapters.registry import known_kinds, open_source
+
+    taken: set[str] = set()
+    for source in sources:
+        try:
+            taken.update(adapter.info.stream for adapter in open_source(source, options, taken))
+        except SourceError as error:
+            raise Refusal(f"{error}\nA source is one of\n{known_kinds()}") from None

@@ -1,0 +1,37 @@
+"""`midstream-tui probe`: measure without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from .arguments import add_source_arguments, check_sources, seconds, source_options
+
+ABOUT = "Measure sources without a screen and print one JSON object: the dashboard's state."
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the probe."""
+    parser.epilog = (
+        "exit status: 0 every source delivered, 1 one did not (the reason is on stderr), 2 a wrong call"
+    )
+    parser.add_argument("sources", nargs="+", metavar="SOURCE")
+    parser.add_argument(
+        "--seconds",
+        type=seconds,
+        metavar="S",
+        help="stop after S seconds (default: 10, for files at their end)",
+    )
+    parser.add_argument("--no-analysis", action="store_true", help="count only; skip dynamics and patterns")
+    add_source_arguments(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Measure, print, and return 0 when every source delivered."""
+    from ..probe import probe
+
+    options = source_options(parsed)
+    check_sources(parsed.sources, options)
+    return asyncio.run(
+        probe(parsed.sources, options, seconds=parsed.seconds, analysis=not parsed.no_analysis)
+    )

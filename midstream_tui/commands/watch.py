@@ -1,0 +1,104 @@
+"""`midstream-tui SOURCE...`: the dashboard."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .._version import __version__
+from . import COMMANDS, Refusal
+from .arguments import add_screen_arguments, add_source_arguments, check_sources, source_options
+
+if TYPE_CHECKING:
+    from midstream_adapters.base import Options
+
+ABOUT = "A full-screen terminal dashboard for live LLM and media streams."
+EPILOG = """\
+keys: s streams, e export, space pause, [ ] refresh, ? help, q quit
+
+environment: OPENAI_API_KEY, OPENAI_BASE_URL for openai:MODEL; MIDSTREAM_SOURCES what the picker offers;
+MIDSTREAM_EXPORT_DIR where exports go; MIDSTREAM_STATE_DIR where recent sources are kept.
+Secrets belong in the environment, never on the command line.
+"""
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the dashboard."""
+    from midstream_adapters.registry import known_kinds
+
+    prog = parser.prog
+    others = "\n".join(f"  {prog} {name:<22} {about}" for name, about in COMMANDS.items())
+    usual = f"  {prog} {'SOURCE...':<22} watch these sources (none: the stream picker opens)"
+    parser.description = f"{ABOUT}\n\n{usual}\n{others}"
+    parser.epilog = f"sources:\n{known_kinds()}\n\n{EPILOG}"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = f"{prog} [options] [SOURCE...]\n       {prog} {'|'.join(COMMANDS)} --help"
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to watch")
+    parser.add_argument("--version", action="version", version=f"{prog} {__version__}")
+    add_screen_arguments(parser)
+    add_source_arguments(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Open the dashboard on the sources that were named."""
+    return watch(parsed, parsed.sources)
+
+
+def watch(parsed: argparse.Namespace, sources: Sequence[str]) -> int:
+    """Open the dashboard on `sources`; return the exit status.
+
+    Raises:
+        Refusal: a source can't be used, or there is no terminal.
+    """
+    options = source_options(parsed)
+    check_sources(sources, options)
+    if not sys.stderr.isatty():  # this is where Textual paints
+        raise Refusal("the dashboard needs a terminal; `midstream-tui probe` does not")
+    if "-" in sources:
+        options = replace(options, stdin_fd=_keys_from_terminal())
+    return show(sources, options, parsed)
+
+
+def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace) -> int:
+    """Run the app in this terminal until it is left."""
+    from ..app import MidStreamApp
+    from ..hub import Hub
+
+    app = MidStreamApp(
+        Hub(options), sources, refresh_ms=parsed.refresh, duration=parsed.duration, pick=not sources
+    )
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            loop.add_signal_handler(name, app.exit)  # so that the terminal is restored
+        await app.run_async()
+
+    asyncio.run(main())
+    return app.return_code or 0
+
+
+def _keys_from_terminal() -> int:
+    """Move the piped standard input to a descriptor of its own and let keys come from the terminal; return it.
+
+    Raises:
+        Refusal: nothing is piped in, or there is no terminal to read keys from.
+    """
+    if sys.stdin.isatty():
+        raise Refusal("source '-' reads standard input, and nothing is piped in")
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        raise Refusal(
+            "source '-' leaves the keyboard to /dev/tty, and there is none: use `probe -`"
+        ) from None
+    piped = os.dup(0)
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return piped
