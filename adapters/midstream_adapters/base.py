@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from .attach import ModelFactory, ModelSink
 from .events import Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
 from .redact import redact
 from .sanitize import CleanSink, clean_line
@@ -51,6 +52,8 @@ class Options:
     stdin_fd: int = 0
     connect_timeout: float = 10.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    models: tuple[ModelFactory, ...] = ()
+    """What listens to and looks at every stream's media (transcription, object detection)."""
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep
@@ -113,8 +116,15 @@ async def supervise(adapter: Adapter, sink: Sink, options: Options, backoff: Bac
     sanitiser here, so no adapter can forget it.
     """
     backoff = backoff or Backoff()
+    models = ModelSink(sink, options)
+    try:
+        return await _supervise(adapter, CleanSink(models), options, backoff)
+    finally:
+        await models.close()
+
+
+async def _supervise(adapter: Adapter, clean: CleanSink, options: Options, backoff: Backoff) -> State:
     info = adapter.info
-    clean = CleanSink(sink)
 
     def say(state: State, reason: str = "", retry_in: float | None = None) -> State:
         clean.emit(StateChanged(info.stream, options.clock(), state, reason, retry_in))
