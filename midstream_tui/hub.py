@@ -18,6 +18,7 @@ from midstream_analysis.report import AnalysisReport
 from .session import OBSERVABLES, Area, Session
 from .state import ANALYSED, DashboardState
 from .transcript import Message
+from .turns import Objectives
 
 WORDS_A_TICK = 32
 """Messages handed to the engine between two ticks: at a flood, conversation analysis looks at a sample."""
@@ -56,7 +57,7 @@ class Hub:
     ) -> None:
         self.options = options or Options()
         self.lock = threading.RLock()
-        self.session = Session(self.options.clock, wall, self._said, self._piece)
+        self.session = Session(self.options.clock, wall, self._said, self._piece, Objectives.of(self.options.env))
         self.sink: Sink = self
         self.sources: dict[str, Source] = {}
         self.unanalysed = 0

@@ -41,7 +41,7 @@ def system_view(
         for track in tally.tracks.values()
         if (flow := track.speed(now, False)) is not None
     ]
-    ttfts = [tally.ttft_last for tally in tallies if tally.ttft_last is not None]
+    ttfts = [ttft for tally in tallies if (ttft := tally.log.ttft_last) is not None]
     return SystemView(
         messages=session.transcript.total,
         tokens=session.tokens,
@@ -223,7 +223,7 @@ def _rows(tally: Tally, now: float) -> list[MetricsRow]:
                 tokens=tally.tokens if text else None,
                 tokens_estimated=text and tally.guessed > 0,
                 tokens_per_s=_coarse(tally.token_rate.rate(now)) if text and not over else None,
-                ttft_ms=milliseconds(tally.ttft_last) if text else None,
+                ttft_ms=milliseconds(tally.log.ttft_last) if text else None,
                 interval_ms=milliseconds(track.gaps.read(now).quantile(0.5)) if track else None,
                 detail=_detail(tally, kind),
                 dropped=dropped if not rows else 0,

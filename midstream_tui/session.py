@@ -39,6 +39,7 @@ from .snapshot import snapshot
 from .state import DashboardState
 from .tally import Tally
 from .transcript import Message, Transcript
+from .turns import Objectives
 
 MOST_STREAMS = 256
 SAMPLE_EVERY = 0.25
@@ -75,8 +76,10 @@ class Session:
         wall: Callable[[], float] = time.time,
         on_message: Callable[[Message], None] | None = None,
         on_piece: Callable[[Message, str], None] | None = None,
+        objectives: Objectives | None = None,
     ) -> None:
         self.clock = clock
+        self.objectives = objectives or Objectives()
         self._wall = wall
         self.started = clock()
         self.streams: dict[str, Tally] = {}
@@ -158,9 +161,9 @@ class Session:
 
     def _add(self, event: Event) -> Tally:
         if isinstance(event, StreamOpened):
-            tally = Tally(event.stream, event.at, event.source, event.provenance)
+            tally = Tally(event.stream, event.at, event.source, event.provenance, self.objectives)
         else:  # pushed in by a library caller without a source of its own
-            tally = Tally(event.stream, event.at, event.stream, Provenance.LIVE)
+            tally = Tally(event.stream, event.at, event.stream, Provenance.LIVE, self.objectives)
             tally.said = State.LIVE
         self.streams[event.stream] = tally
         return tally

@@ -11,6 +11,7 @@ from ._version import __version__
 from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentMessage, StreamState
 from .tally import Tally
 from .transcript import Message
+from .turn_state import turn_states, wire
 
 if TYPE_CHECKING:
     from .session import Session
@@ -88,13 +89,13 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
         messages=tally.messages,
         turns=tally.turns,
         latency=Latency(
-            ttft_ms=_ms(tally.ttft.quantile(0.5)),
-            ttft_last_ms=_ms(tally.ttft_last),
+            ttft_ms=_ms(tally.log.ttft.quantile(0.5)),
+            ttft_last_ms=_ms(tally.log.ttft_last),
             icl_p50_ms=_ms((gaps := text.gaps.read(now)).quantile(0.5)) if text else None,
             icl_p90_ms=_ms(gaps.quantile(0.9)) if text else None,
             icl_p99_ms=_ms(gaps.quantile(0.99)) if text else None,
-            itl_ms=_ms(tally.itl.quantile(0.5)),
-            e2e_ms=_ms(tally.e2e.quantile(0.5)),
+            itl_ms=_ms(tally.log.itl.quantile(0.5)),
+            e2e_ms=_ms(tally.log.e2e.quantile(0.5)),
         ),
         drops=dict(tally.drops),
         reconnects=tally.reconnects,
@@ -108,6 +109,8 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
         average_reward=tally.average_reward,
         figures=dict(tally.figures),
         observables=_observables(session, tally.stream),
+        wire=wire(tally.log, now),
+        turns_log=turn_states(tally.log, session.wall),
     )
 
 

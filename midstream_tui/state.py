@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .turn_state import TurnState, Wire
+
 SCHEMA = 1
 ANALYSED = ("patterns", "attractor_type", "lyapunov_exponent", "is_stable", "is_chaotic", "analysed")
 """Fields of `DashboardState` that come from the engine."""
@@ -104,6 +106,9 @@ class StreamState:
     figures: dict[str, float | str] = field(default_factory=dict)
     """What the source tells of itself (latency to the live edge, variant, loss, jitter...), by name with its unit."""
     observables: dict[str, Observable] = field(default_factory=dict)
+    wire: Wire = field(default_factory=Wire)
+    turns_log: tuple[TurnState, ...] = ()
+    """The last turns, those in flight at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +145,5 @@ class DashboardState:
         plain["recent_messages"] = list(plain["recent_messages"])
         for stream in plain["streams"].values():
             stream["kinds"] = list(stream["kinds"])
+            stream["turns_log"] = list(stream["turns_log"])
         return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,24 +20,13 @@ from midstream_adapters.events import (
 )
 
 from .impairments import Impairments
-from .metrics import Histogram, RecentHistogram, WindowedRate
+from .metrics import RecentHistogram, WindowedRate
+from .turns import STALL, Objectives, TurnLog
 
 KEEP_MEDIA = 100
 SERIES = 1000
-MOST_TURNS = 256
 MOST_FIGURES = 64
 STALL_FLOOR = {Kind.TEXT: 10.0, Kind.AUDIO: 2.0, Kind.VIDEO: 2.0}
-
-
-@dataclass(slots=True)
-class Turn:
-    """Timing of one request in flight."""
-
-    started: float | None = None
-    first: float | None = None
-    last: float | None = None
-    tokens: int = 0
-    guessed: int = 0
 
 
 @dataclass(slots=True)
@@ -108,7 +97,14 @@ def guess_tokens(chunk: TextChunk) -> int:
 class Tally:
     """Counters of one stream."""
 
-    def __init__(self, stream: str, at: float, source: str, provenance: Provenance) -> None:
+    def __init__(
+        self,
+        stream: str,
+        at: float,
+        source: str,
+        provenance: Provenance,
+        objectives: Objectives | None = None,
+    ) -> None:
         self.stream = stream
         self.source = source
         self.provenance = provenance
@@ -127,11 +123,8 @@ class Tally:
         self.token_rate = WindowedRate()
         self.messages = 0
         self.turns = 0
-        self.open_turns: OrderedDict[str, Turn] = OrderedDict()
+        self.log = TurnLog(stream, objectives)
         self.prompt_guess = 0
-        self.ttft = Histogram()
-        self.ttft_last: float | None = None
-        self.itl, self.e2e = Histogram(), Histogram()
         self.rewards = 0
         self.reward_sum = 0.0
         self.series: dict[str, Series] = {}
@@ -152,7 +145,7 @@ class Tally:
         self.said = event.state
         self.retry_at = None if event.retry_in is None else event.at + event.retry_in
         if event.state in (State.ENDED, State.FAILED, State.RECONNECTING):
-            self.open_turns.clear()
+            self.log.end_all(event.at, event.reason or f"the stream {event.state}")
 
     @property
     def over(self) -> bool:
@@ -171,7 +164,9 @@ class Tally:
             if track.last is None:
                 continue
             silent = now - track.last
-            if silent <= (2.0 if self.open_turns else STALL_FLOOR[kind]):
+            if kind is Kind.TEXT and self.turns and not self.log.open:
+                return State.LIVE  # nothing was asked, so nothing is owed
+            if silent <= (STALL if self.log.open else STALL_FLOOR[kind]):
                 return State.LIVE
             if silent <= 3 * (track.gaps.read(now).quantile(0.5) or 0.0):
                 return State.LIVE
@@ -212,17 +207,10 @@ class Tally:
             self.guessed += tokens
         self.tokens += tokens
         self.token_rate.add(chunk.at, tokens)
-        turn = self.open_turns.get(chunk.turn) if chunk.turn is not None else None
-        if turn is not None and chunk.text:
-            turn.tokens += tokens
-            turn.guessed += tokens if guess else 0
-            if turn.first is None:
-                turn.first = chunk.at
-                if turn.started is not None:
-                    self.ttft_last = chunk.at - turn.started
-                    self.ttft.add(self.ttft_last)
+        turn, begins = self.log.chunk(chunk, tokens, guess)
+        if turn is not None:
+            if begins:
                 gap = None  # the pause before an answer is TTFT, not a gap between chunks
-            turn.last = chunk.at
         elif guess and chunk.turn is None and chunk.role in ("user", "system"):
             self.prompt_guess += tokens
         if gap is not None:
@@ -235,20 +223,15 @@ class Tally:
 
     def turn_started(self, event: TurnStarted) -> None:
         self.turns += 1
-        self.open_turns[event.turn] = Turn(started=event.at)
-        if len(self.open_turns) > MOST_TURNS:
-            self.open_turns.popitem(last=False)
+        self.log.start(event)
 
     def turn_ended(self, event: TurnEnded) -> int:
         """Close a turn; return by how much the provider's own count corrects the tokens counted so far."""
-        turn = self.open_turns.pop(event.turn, None)
+        turn = self.log.end(event)
         if turn is None:
             return 0
-        if turn.started is not None and event.error is None:
-            self.e2e.add(event.at - turn.started)
-        count, correction = turn.tokens, 0
+        correction = 0
         if event.usage is not None:
-            count = event.usage.completion
             correction = event.usage.completion - turn.tokens
             self.guessed -= turn.guessed
             if self.prompt_guess:
@@ -256,8 +239,6 @@ class Tally:
                 self.guessed -= self.prompt_guess
             self.tokens += correction
         self.prompt_guess = 0
-        if turn.first is not None and turn.last is not None and count > 1 and turn.last > turn.first:
-            self.itl.add((turn.last - turn.first) / (count - 1))
         return correction
 
     def tell(self, values: Mapping[str, float | str]) -> None:
