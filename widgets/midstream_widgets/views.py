@@ -155,3 +155,61 @@ class MessagesView:
 
     messages: tuple[MessageLine, ...] = ()
     total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLine:
+    """One request and its answer. ``state`` is waiting, streaming, complete or failed; times are milliseconds.
+
+    ``good``: whether it kept the objectives; ``note`` is the error or the finish reason.
+    """
+
+    turn: str
+    clock: str
+    state: str
+    model: str = ""
+    prompt: str = ""
+    ttft_ms: float | None = None
+    ttfat_ms: float | None = None
+    thinking_ms: float | None = None
+    itl_ms: float | None = None
+    icl_p50_ms: float | None = None
+    icl_p90_ms: float | None = None
+    icl_p99_ms: float | None = None
+    e2e_ms: float | None = None
+    tokens: int = 0
+    tokens_estimated: bool = False
+    user_rate: float | None = None
+    """Tokens/s, 1 / ITL."""
+    request_rate: float | None = None
+    """Tokens/s, output tokens / E2E."""
+    stalls: int = 0
+    good: bool | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsView:
+    """The turns of one stream, newest first, and what all of its turns add up to (milliseconds, medians)."""
+
+    stream: str = ""
+    turns: tuple[TurnLine, ...] = ()
+    ttft_ms: float | None = None
+    ttft_p99_ms: float | None = None
+    itl_ms: float | None = None
+    icl_p50_ms: float | None = None
+    icl_p90_ms: float | None = None
+    icl_p99_ms: float | None = None
+    user_rate: float | None = None
+    request_rate: float | None = None
+    total_rate: float | None = None
+    """Tokens/s, all turns over the last 3 s."""
+    rates_estimated: bool = False
+    goodput_per_s: float | None = None
+    completed: int = 0
+    good: int = 0
+    errors: int = 0
+    stalls: int = 0
+    ttft_objective_ms: float = 200.0
+    itl_objective_ms: float = 50.0
+    provenance: str = ""
