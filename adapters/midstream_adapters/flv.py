@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from .events import Kind
 from .rtmp_amf import AmfError, decode, encode
 
+Tag: TypeAlias = tuple[int, int, bytes]
+"""(kind, timestamp in milliseconds, payload)."""
 AUDIO, VIDEO, SCRIPT = 8, 9, 18
 _KINDS = {AUDIO: Kind.AUDIO, VIDEO: Kind.VIDEO}
 
@@ -26,7 +29,7 @@ def tag(kind: int, timestamp: int, payload: bytes) -> bytes:
     return head + payload + (size + 11).to_bytes(4, "big")
 
 
-def tags(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def tags(data: bytes) -> Iterator[Tag]:
     """(kind, timestamp, payload) of each whole tag in `data`, as an aggregate message holds them."""
     at = 0
     while at + 11 <= len(data):

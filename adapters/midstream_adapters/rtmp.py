@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
@@ -20,8 +21,10 @@ from .net import bad_certificate
 from .redact import redact
 from .rtmp_chunks import ProtocolError
 from .rtmp_media import Link, decode, single
-from .rtmp_session import Ended, Media, Playing, Refused
+from .rtmp_session import Client, Ended, Media, Playing, Refused
 from .sanitize import clean_line
+
+C = TypeVar("C", bound=Client)
 
 KEY = "MIDSTREAM_STREAM_KEY"
 QUIET = 10.0
@@ -75,6 +78,27 @@ def target(source: str, key: str | None) -> Target:
     return Target(host, port or _PORTS[scheme], scheme == "rtmps", app, name)
 
 
+async def connect(where: Target, session: C, options: Options) -> Link[C]:
+    """A connection to the server of `where`, on which `session` is held.
+
+    Raises:
+        SourceError: its certificate is not trusted.
+        Interrupted, OSError: it is not reached.
+    """
+    try:
+        async with asyncio.timeout(options.connect_timeout):
+            # A context reads the system's certificates: tens of milliseconds.
+            context = await asyncio.to_thread(ssl.create_default_context) if where.secure else None
+            reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context)
+    except ssl.SSLError as error:
+        if reason := bad_certificate(error):
+            raise SourceError(reason) from None
+        raise Interrupted(f"TLS failed: {error.reason or 'no TLS server'}") from None
+    except TimeoutError:
+        raise Interrupted(f"no connection within {options.connect_timeout:g} s") from None
+    return Link(reader, writer, session)
+
+
 def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     """The adapter for ``rtmp://`` and ``rtmps://``. Raises `SourceError` as `target` does."""
     return [RTMPAdapter(target(source, options.env.get(KEY)), redact(source), stream_id, options)]
@@ -107,7 +131,8 @@ class RTMPAdapter:
         def on_open(info: MediaInfo) -> None:
             sink.emit(StateChanged(stream, clock(), State.LIVE, str(info)))
 
-        link = await self._connect()
+        where = self._target
+        link = await connect(where, Playing(where.address, where.app, where.name), self._options)
         try:
             async with aclosing(self._media(link)) as media:
                 await decode(media, stream, sink, self._options, on_open)
@@ -119,21 +144,6 @@ class RTMPAdapter:
             raise Interrupted(f"the server was lost: {explain(error)}") from None
         finally:
             link.close()
-
-    async def _connect(self) -> Link[Playing]:
-        where = self._target
-        try:
-            async with asyncio.timeout(self._options.connect_timeout):
-                # A context reads the system's certificates: tens of milliseconds.
-                context = await asyncio.to_thread(ssl.create_default_context) if where.secure else None
-                reader, writer = await asyncio.open_connection(where.host, where.port, ssl=context)
-        except ssl.SSLError as error:
-            if reason := bad_certificate(error):
-                raise SourceError(reason) from None
-            raise Interrupted(f"TLS failed: {error.reason or 'no TLS server'}") from None
-        except TimeoutError:
-            raise Interrupted(f"no connection within {self._options.connect_timeout:g} s") from None
-        return Link(reader, writer, Playing(where.address, where.app, where.name))
 
     async def _media(self, link: Link[Playing]) -> AsyncGenerator[Media, None]:
         """The media messages until the server ends the stream; everything else raises."""
@@ -152,7 +162,7 @@ class RTMPAdapter:
                 elif isinstance(item, Ended):
                     return
                 elif isinstance(item, Refused):
-                    raise _refusal(item)
+                    raise refusal(item)
             if clock() - last >= limit:
                 what = "stalled" if came else "nothing is published"
                 more = link.session.received > heard
@@ -160,7 +170,8 @@ class RTMPAdapter:
                 raise Interrupted(f"{what}: no media for {limit:g} s, {also}")
 
 
-def _refusal(said: Refused) -> SourceError | Interrupted:
+def refusal(said: Refused) -> SourceError | Interrupted:
+    """What a server's refusal means; its words are redacted."""
     last = said.code.rpartition(".")[2]
     detail = f" ({clean_line(redact(said.text), limit=120)})" if said.text else ""
     if last == "StreamNotFound":

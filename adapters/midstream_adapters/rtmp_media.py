@@ -14,14 +14,14 @@ from .events import Kind
 from .feed import Feed
 from .mediainfo import MediaError, MediaInfo
 from .reading import opened, play
-from .rtmp_session import Media, Playing, Publishing, Said
+from .rtmp_session import Client, Media, Publishing, Said
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .decode import MediaReader
 
-S = TypeVar("S", Publishing, Playing)
+S = TypeVar("S", bound=Publishing | Client)
 
 PATIENCE = 1.0
 """Seconds to wait for the other of sound and picture, when one is here; it may still come later."""
@@ -67,8 +67,10 @@ class Link(Generic[S]):
         await self.flush()
         return said
 
-    async def flush(self) -> None:
-        """Send what the session has to say."""
+    async def flush(self, empty: bool = False) -> None:
+        """Send what the session has to say; with `empty`, wait until the system has taken all of it."""
+        if empty:
+            self._writer.transport.set_write_buffer_limits(0)
         if out := self.session.take():
             self._writer.write(out)
             await self._writer.drain()

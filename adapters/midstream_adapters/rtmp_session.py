@@ -1,7 +1,8 @@
 """RTMP conversations (Adobe, RTMP specification 1.0, sections 5.2 and 7) without I/O: bytes in; events and bytes out.
 
-`Publishing` is the server's side of a publisher, `Playing` the client's side of a player. Whoever owns one writes out
-`take()` after every call. The plain handshake is spoken, which every server and encoder in use takes.
+`Publishing` is the server's side of a publisher, `Playing` the client's side of a player (that of a publisher is in
+`publish_rtmp`). Whoever owns one writes out `take()` after every call. The plain handshake is spoken, which every
+server and encoder in use takes.
 """
 
 from __future__ import annotations
@@ -139,8 +140,10 @@ class _Session:
         if payload[:2] == struct.pack(">H", _PING):
             self._control(Type.USER_CONTROL, struct.pack(">H", _PONG) + payload[2:6])
 
-    def _send(self, kind: Type, payload: bytes, *, stream: int = 0, number: int = _COMMAND) -> None:
-        self._out += chunks(Message(kind, stream, 0, payload), number, self._chunk_size)
+    def _send(
+        self, kind: Type, payload: bytes, *, stream: int = 0, number: int = _COMMAND, timestamp: int = 0
+    ) -> None:
+        self._out += chunks(Message(kind, stream, timestamp, payload), number, self._chunk_size)
 
     def _control(self, kind: Type, payload: bytes) -> None:
         self._send(kind, payload, number=_CONTROL)
@@ -267,16 +270,12 @@ class Publishing(_Session):
         self._send(Type.COMMAND, encode("onStatus", 0.0, None, about), stream=self._asked, number=5)
 
 
-class Playing(_Session):
-    """The client's side: asks the server behind `address` (``rtmp://host/app``) to play `name` of `app`."""
+class Client(_Session):
+    """The client's side: connects to the application `app` of the server behind `address` (``rtmp://host/app``)."""
 
-    def __init__(
-        self, address: str, app: str, name: str, random: Callable[[int], bytes] = os.urandom
-    ) -> None:
+    def __init__(self, address: str, app: str, random: Callable[[int], bytes] = os.urandom) -> None:
         super().__init__(MAX_MESSAGE, random)
-        self._address, self._app, self._name = address, app, name
-        self._stream = 0
-        self._over = False
+        self._address, self._app = address, app
         self._out += b"\x03" + bytes(8) + random(_HANDSHAKE - 8)
 
     def _greet(self, head: bytearray) -> bytes | None:
@@ -287,25 +286,39 @@ class Playing(_Session):
             return None
         self._out += head[1 : 1 + _HANDSHAKE]
         self._grow()
-        about: dict[str, Value] = {
-            "app": self._app,
+        self._send(Type.COMMAND, encode("connect", 1.0, self._about()))
+        return bytes(head[done:])
+
+    def _about(self) -> dict[str, Value]:
+        """What `connect` tells of this client."""
+        return {"app": self._app, "tcUrl": self._address, "fpad": False, "objectEncoding": 0.0}
+
+
+class Playing(Client):
+    """Asks the server behind `address` to play `name` of `app`."""
+
+    def __init__(
+        self, address: str, app: str, name: str, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        super().__init__(address, app, random)
+        self._name = name
+        self._stream = 0
+        self._over = False
+
+    def _about(self) -> dict[str, Value]:
+        return super()._about() | {
             "flashVer": "LNX 9,0,124,2",
-            "tcUrl": self._address,
-            "fpad": False,
             "capabilities": 239.0,
             "audioCodecs": 3575.0,
             "videoCodecs": 252.0,
             "videoFunction": 1.0,
-            "objectEncoding": 0.0,
             "fourCcList": ["av01", "vp09", "hvc1", "Opus", "fLaC"],
         }
-        self._send(Type.COMMAND, encode("connect", 1.0, about))
-        return bytes(head[done:])
 
     def _command(self, name: str, values: list[Value], message: Message, said: list[Said]) -> None:
         number = values[0] if values else None
         about = values[2] if len(values) > 2 else None
-        code, text = _status(about)
+        code, text = status(about)
         if name == "_result" and number == 1.0:
             self._control(Type.WINDOW, struct.pack(">I", _WINDOW))
             self._send(Type.COMMAND, encode("createStream", 2.0, None))
@@ -346,7 +359,7 @@ class Playing(_Session):
             said.append(Ended(reason))
 
 
-def _status(about: Value) -> tuple[str, str]:
+def status(about: Value) -> tuple[str, str]:
     """(code, description) of a status object; empty where it tells none."""
     if not isinstance(about, dict):
         return "", ""
