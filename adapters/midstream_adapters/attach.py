@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from .events import MEDIA, Event
 from .sanitize import CleanSink
@@ -32,16 +32,31 @@ class Model(Protocol):
         """Say what is still to be said and free what is held; cancelled when that takes too long."""
 
 
+@runtime_checkable
+class Thorough(Model, Protocol):
+    """A model that a file can wait for, so that nothing of the file escapes it."""
+
+    async def room(self) -> None:
+        """Wait until it can take more without shedding."""
+
+    async def finish(self) -> None:
+        """Wait until it is done with all that it took; nothing more will come."""
+
+
 ModelFactory = Callable[[str, "Sink", "Options"], Model]
 """(stream, sink, options) -> the model; called at the first media event, so that it may not load anything itself."""
 
 
 class ModelSink:
-    """Hands every event on to `sink`, then media to the models of its stream, which are made when first needed."""
+    """Hands every event on to `sink`, then media to the models of its stream, which are made when first needed.
 
-    def __init__(self, sink: Sink, options: Options) -> None:
+    ``file``: the source is one, so that it can wait: when it is read fast for models that are behind, and at its end.
+    """
+
+    def __init__(self, sink: Sink, options: Options, *, file: bool = False) -> None:
         self._sink = sink
         self._options = options
+        self._file = file
         self._models: dict[str, list[Model]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -54,6 +69,15 @@ class ModelSink:
 
     async def drain(self) -> None:
         await self._sink.drain()
+        if self._file and self._options.fast:
+            for model in self._thorough():
+                await model.room()
+
+    async def finish(self) -> None:
+        """The source has ended of itself: hear what its models have to say, as long as it takes those of a file."""
+        if self._file:
+            await asyncio.gather(*(model.finish() for model in self._thorough()), return_exceptions=True)
+        await self.close()
 
     async def close(self) -> None:
         """End all models, within `CLOSING` seconds."""
@@ -67,6 +91,10 @@ class ModelSink:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _thorough(self) -> list[Thorough]:
+        with self._lock:
+            return [model for those in self._models.values() for model in those if isinstance(model, Thorough)]
 
     def _of(self, stream: str) -> list[Model]:
         models = self._models.get(stream)
