@@ -36,6 +36,30 @@ class Writable(Protocol):
     def write(self, data: bytes, /) -> int: ...
 
 
+class Pictures:
+    """Simulated pictures as libav has them; ``rate`` is frames a second."""
+
+    def __init__(self, frame_rate: float) -> None:
+        self.rate = Fraction(frame_rate).limit_denominator(1001)
+        self._scaler = VideoReformatter()
+
+    def frame(self, frame: SimulatedFrame) -> av.VideoFrame:
+        """The same picture in YUV 4:2:0; its PTS tells which frames were missed."""
+        pixels = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
+        picture = self._scaler.reformat(av.VideoFrame.from_ndarray(pixels, "rgb24"), format="yuv420p")
+        picture.pts, picture.time_base = frame.frame_number, 1 / self.rate
+        return picture
+
+
+def sound_frame(chunk: SimulatedChunk) -> av.AudioFrame:
+    """Simulated sound as libav has it."""
+    pcm = np.frombuffer(chunk.data, "<i2")[None]
+    sound = av.AudioFrame.from_ndarray(pcm, "s16", "mono")
+    sound.sample_rate, sound.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
+    sound.pts = chunk.chunk_number * pcm.size
+    return sound
+
+
 class Encoder:
     """One container. Its calls may come from several threads, but never two at a time.
 
@@ -48,8 +72,7 @@ class Encoder:
         self, target: str | Writable, form: str, plan: Plan, counts: Counts, options: Mapping[str, str]
     ) -> None:
         self._counts = counts
-        self._scaler = VideoReformatter()
-        self._rate = Fraction(plan.frame_rate).limit_denominator(1001)
+        self._pictures = Pictures(plan.frame_rate)
         self._container = av.open(target, "w", format=form, options=dict(options))
         try:
             self._video = self._add_video(plan) if Kind.VIDEO in plan.kinds else None
@@ -61,21 +84,14 @@ class Encoder:
     def picture(self, frame: SimulatedFrame) -> None:
         """Encode and write one picture."""
         assert self._video is not None
-        pixels = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
-        picture = self._scaler.reformat(av.VideoFrame.from_ndarray(pixels, "rgb24"), format="yuv420p")
-        picture.pts, picture.time_base = frame.frame_number, 1 / self._rate
         self._counts.frames += 1
-        self._write(self._video.encode(picture))
+        self._write(self._video.encode(self._pictures.frame(frame)))
 
     def sound(self, chunk: SimulatedChunk) -> None:
         """Encode and write 20 ms of sound; the encoder makes frames of its own length of it."""
         assert self._audio is not None
-        pcm = np.frombuffer(chunk.data, "<i2")[None]
-        sound = av.AudioFrame.from_ndarray(pcm, "s16", "mono")
-        sound.sample_rate, sound.time_base = SAMPLE_RATE, Fraction(1, SAMPLE_RATE)
-        sound.pts = chunk.chunk_number * pcm.size
         self._counts.chunks += 1
-        self._write(self._audio.encode(sound))
+        self._write(self._audio.encode(sound_frame(chunk)))
 
     def close(self) -> None:
         """Write what the encoders still hold, and the end of the container."""
@@ -92,7 +108,7 @@ class Encoder:
             self._container.mux(packet)
 
     def _add_video(self, plan: Plan) -> VideoStream:
-        stream = self._container.add_stream("libx264", rate=self._rate, options=_X264)
+        stream = self._container.add_stream("libx264", rate=self._pictures.rate, options=_X264)
         stream.width, stream.height = plan.size
         stream.pix_fmt = "yuv420p"
         stream.gop_size = max(1, round(KEY_SECONDS * plan.frame_rate))

@@ -149,7 +149,7 @@ async def test_server_vanishes() -> None:
         (Response.text(404, "no such stream"), SourceError, "404"),
         (Response.text(409, "wait", {"Retry-After": "7"}), Interrupted, "not live yet"),
         (Response.text(503, "full", {"Retry-After": "7"}), Interrupted, "503"),
-        (Response.text(200, "hello"), SourceError, "no WHEP endpoint"),
+        (Response.text(200, "hello"), SourceError, "no WHIP or WHEP endpoint"),
         (Response.text(406, "no"), SourceError, "no offer of its own"),
         (Response(201, {"Content-Type": "application/sdp"}, b"v=0\r\n"), SourceError, "no media"),
         (Response(201, {"Content-Type": "application/sdp"}, b"v" * 70_000), SourceError, "over 64 KiB"),
