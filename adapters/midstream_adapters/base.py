@@ -12,6 +12,7 @@ from typing import Protocol
 
 from .attach import ModelFactory, ModelSink
 from .events import Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
+from .quality import QualitySink
 from .redact import redact
 from .sanitize import CleanSink, clean_line
 
@@ -117,9 +118,12 @@ async def supervise(adapter: Adapter, sink: Sink, options: Options, backoff: Bac
     """
     backoff = backoff or Backoff()
     models = ModelSink(sink, options)
+    quality = QualitySink(models, adapter.info, options.clock)
+    watching = asyncio.create_task(quality.watch())
     try:
-        return await _supervise(adapter, CleanSink(models), options, backoff)
+        return await _supervise(adapter, CleanSink(quality), options, backoff)
     finally:
+        watching.cancel()
         await models.close()
 
 

@@ -20,7 +20,7 @@ from av.stream import Discard, Disposition
 from av.video.stream import VideoStream
 
 from .base import Clock
-from .events import BytesReceived, Dropped, Event, Kind
+from .events import OPENING, BytesReceived, Dropped, Event, Figures, Kind
 from .mediainfo import AudioInfo, MediaError, MediaInfo, VideoInfo
 from .redact import redact
 from .sanitize import clean_line
@@ -63,6 +63,7 @@ class MediaReader:
         self._decoders: dict[int, _Decoder] = {}
         self._bad_reads = 0
         self._error: MediaError | OSError | None = None
+        self._opening: dict[str, float | str] = {}
 
     def open(
         self,
@@ -110,6 +111,10 @@ class MediaReader:
         self._streams = chosen
         self._packets = self._container.demux(*chosen)
         self.info = _describe(self._container, chosen)
+        self._opening = {OPENING: self.info.container}
+        for kind, declared in (("video", self.info.video), ("audio", self.info.audio)):
+            if declared is not None:
+                self._opening[f"{kind}_codec"] = declared.codec
         return self.info
 
     def read(self, most: int = 64, seconds: float = 0.025) -> list[Event]:
@@ -124,6 +129,9 @@ class MediaReader:
         if self._error is not None:
             raise self._error
         events: list[Event] = []
+        if self._opening:
+            events.append(Figures(self.stream, self.clock(), self._opening))
+            self._opening = {}
         until = time.perf_counter() + seconds
         while not (self.ended or self._stopped):
             try:
@@ -221,6 +229,7 @@ class _Decoder:
         self._take(None, events)  # most often flushed already
         if isinstance(self._tap, AudioTap):
             events.extend(self._tap.flush())
+            self._loudness(self._tap, events)
         if self._nbytes:
             reader = self._reader
             events.append(BytesReceived(reader.stream, reader.clock(), self._kind, self._nbytes))
@@ -246,9 +255,14 @@ class _Decoder:
                 else:
                     assert isinstance(frame, av.AudioFrame)
                     events.extend(self._tap.frame(frame, nbytes))
+                    self._loudness(self._tap, events)
             except (av.FFmpegError, ValueError):
                 self._nbytes += nbytes
                 self._drop(events)
+
+    def _loudness(self, tap: AudioTap, events: list[Event]) -> None:
+        if told := tap.loudness():
+            events.append(Figures(self._reader.stream, self._reader.clock(), told))
 
     def _drop(self, events: list[Event]) -> None:
         reader = self._reader

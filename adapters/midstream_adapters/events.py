@@ -136,7 +136,7 @@ class AudioChunk(Event):
     A chunk whose encoding nobody told is counted only: no samples, ``rms`` and ``peak`` None, rates zero.
 
     ``sample_rate`` and ``channels`` are the source's own; ``pts`` and ``duration`` are seconds of media time; ``rms``
-    and ``peak`` are linear, full scale 1.0.
+    and ``peak`` are linear, full scale 1.0; ``clipped`` counts the samples, of all channels, in runs at full scale.
     """
 
     samples: npt.NDArray[np.float32]
@@ -148,6 +148,7 @@ class AudioChunk(Event):
     rms: float | None
     peak: float | None
     nbytes: int = 0
+    clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,8 @@ class VideoFrame(Event):
     A frame whose format nobody told is counted only: an empty image, ``luma`` None, width and height zero.
 
     ``width`` and ``height`` are the source's own; ``luma`` is the mean (0..255) and ``motion`` the mean absolute
-    difference to the frame before (0..255, ``None`` on the first), both of the small view.
+    difference to the frame before (0..255, ``None`` on the first), both of the small view. ``corrupt``: the decoder
+    found damage in it, and hid what it could.
     """
 
     image: npt.NDArray[np.uint8]
@@ -168,6 +170,7 @@ class VideoFrame(Event):
     motion: float | None
     keyframe: bool = False
     nbytes: int = 0
+    corrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,9 @@ class Detections(Event):
     boxes: tuple[Box, ...]
     took: float
 
+
+OPENING = "container"
+"""The figure that a reader gives, beside its codecs, when it opens an input: a new timeline begins with it."""
 
 MEDIA = (AudioChunk, VideoFrame)
 """Events of which the oldest may be dropped under load; everything else is kept or waited for."""

@@ -15,6 +15,9 @@ Samples = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
 
 _LOUDEST = 1e3  # +60 dBFS: float PCM may pass full scale, yet its square must stay finite
+_FULL = 0.9999
+"""Full scale, with room for what 16 bits round off."""
+_RUN = 3
 _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # BT.601
 
 
@@ -39,6 +42,19 @@ def sample_levels(samples: Samples) -> tuple[float, float]:
     if peak > _LOUDEST:
         flat, peak = np.clip(flat, -_LOUDEST, _LOUDEST), _LOUDEST
     return math.sqrt(float(np.dot(flat, flat)) / flat.size), peak
+
+
+def clipped_samples(samples: Samples, peak: float) -> int:
+    """How many of `samples`, shape (channels, n), of highest magnitude `peak` lie in runs at full scale or above.
+
+    A run is three in a row or more, as editors' "find clipping" has it: one sample there is just a peak.
+    """
+    if peak < _FULL:
+        return 0
+    full = np.abs(samples) >= _FULL
+    edges = np.diff(full.astype(np.int8), prepend=0, append=0, axis=1)
+    lengths = np.flatnonzero(edges.ravel() < 0) - np.flatnonzero(edges.ravel() > 0)
+    return int(lengths[lengths >= _RUN].sum())
 
 
 def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float | None]:

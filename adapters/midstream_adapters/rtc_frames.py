@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .base import Clock, Sink
-from .events import AudioChunk, BytesReceived, Dropped, Kind, VideoFrame
+from .events import AudioChunk, BytesReceived, Dropped, Figures, Kind, VideoFrame
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -212,6 +212,8 @@ class Converter:
                     return
                 for event in events:
                     self._sink.emit(event)
+                if kind is Kind.AUDIO and (told := audio.loudness()):
+                    self._sink.emit(Figures(self._stream, self._clock(), told))
 
     @staticmethod
     def _convert(

@@ -17,7 +17,8 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from .base import Clock
 from .events import AudioChunk, VideoFrame
-from .levels import Picture, Samples, full_scale, picture_levels, sample_levels
+from .levels import Picture, Samples, clipped_samples, full_scale, picture_levels, sample_levels
+from .loudness import LoudnessMeter
 
 VIEW = 160
 """Most pixels of a small view, either way."""
@@ -68,6 +69,7 @@ class VideoTap:
             motion,
             frame.key_frame,
             nbytes,
+            frame.is_corrupt,
         )
 
 
@@ -85,6 +87,8 @@ class AudioTap:
         self._held: AudioChunk | None = None
         self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
+        self._loudness = LoudnessMeter()
+        self._told: dict[str, float | str] | None = None
 
     def frame(self, frame: AudioFrame, nbytes: int) -> Iterator[AudioChunk]:
         """The chunks that are complete now that `frame`, which took `nbytes` of the stream, is here.
@@ -93,11 +97,14 @@ class AudioTap:
             av.FFmpegError, ValueError: libav can't convert these samples.
         """
         rate, channels = frame.sample_rate, frame.layout.nb_channels
-        rms, peak = sample_levels(full_scale(frame.to_ndarray()))
+        pcm = full_scale(frame.to_ndarray())
+        rms, peak = sample_levels(pcm)
         form = (frame.format.name, frame.layout.name, rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
             yield from self.flush()
             self._resampler, self._format = AudioResampler("flt", "mono", RATE, options=_MIX), form
+            self._loudness = LoudnessMeter()
+        self._told = self._loudness.push(frame, peak) or self._told
         chunk = AudioChunk(
             self._stream,
             self._clock(),
@@ -110,6 +117,7 @@ class AudioTap:
             rms,
             peak,
             nbytes,
+            clipped_samples(pcm if frame.format.is_planar else pcm.reshape(-1, channels).T, peak),
         )
         if not self._hold:
             yield chunk
@@ -118,8 +126,14 @@ class AudioTap:
             yield self._held
         self._held = chunk
 
+    def loudness(self) -> dict[str, float | str] | None:
+        """Figures of loudness, by name, when a second has passed since they were last given; else None."""
+        told, self._told = self._told, None
+        return told
+
     def flush(self) -> Iterator[AudioChunk]:
         """The chunk kept back, if any, with the resampler's last samples; the next frame starts anew."""
+        self._told = self._loudness.read() or self._told
         tail = self._resample(None)
         self._resampler = self._format = None
         if self._held is not None:
