@@ -14,6 +14,7 @@ from typing import Protocol
 COMMANDS = {
     "demo": "watch the simulator",
     "probe": "no screen: measure sources, then print one JSON object",
+    "config": "show, check or start the configuration file",
 }
 """Every sub-command, with what the top-level help says of it; anything else is a source to watch."""
 
