@@ -244,6 +244,7 @@ class Session:
 
     def _heard(self, tally: Tally, heard: Heard, now: float) -> frozenset[Area]:
         message, begun = self.transcript.hear(heard)
+        tally.listen(heard)
         tally.messages += begun
         if heard.final and self._on_message is not None:
             self._on_message(message)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
+from midstream_adapters.redact import redact
 from midstream_analysis.report import Attractor
 
 from ._version import __version__
-from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentMessage, StreamState
+from .quality_state import counts, impairments
+from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentMessage, StreamState, Words
 from .tally import Tally
 from .transcript import Message
 from .turn_state import turn_states, wire
@@ -109,6 +111,12 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
         average_reward=tally.average_reward,
         figures=dict(tally.figures),
         observables=_observables(session, tally.stream),
+        impairments=impairments(tally.impairments),
+        quality=counts(tally.impairments),
+        transcripts=tuple(
+            Words(redact(h.text), round(h.began, 3), round(h.ended, 3), h.final, _rounded(h.lag), h.role)
+            for h in tally.heard
+        ),
         wire=wire(tally.log, now),
         turns_log=turn_states(tally.log, session.wall),
     )

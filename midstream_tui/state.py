@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from .quality_state import ImpairmentState, QualityCount
 from .turn_state import TurnState, Wire
 
 SCHEMA = 1
@@ -73,6 +74,21 @@ class Observable:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What was heard in a stream's sound: ``began`` and ``ended`` in seconds of media time, ``lag`` in seconds.
+
+    ``lag`` is the time from the arrival of the segment's last sound to the transcript; ``final`` ones change no more.
+    """
+
+    text: str
+    began: float
+    ended: float
+    final: bool
+    lag: float | None
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class StreamState:
     """One stream. ``started`` and ``last_data`` are ISO 8601 wall times; ``media_s`` is seconds of media received."""
 
@@ -109,6 +125,12 @@ class StreamState:
     wire: Wire = field(default_factory=Wire)
     turns_log: tuple[TurnState, ...] = ()
     """The last turns, those in flight at the end."""
+    transcripts: tuple[Words, ...] = ()
+    """What was heard, the last hundred segments."""
+    impairments: tuple[ImpairmentState, ...] = ()
+    """What was wrong with its pictures and sound: the last that are over, then those that last."""
+    quality: dict[str, QualityCount] = field(default_factory=dict)
+    """How often, and for how long, by what was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +167,6 @@ class DashboardState:
         plain["recent_messages"] = list(plain["recent_messages"])
         for stream in plain["streams"].values():
             stream["kinds"] = list(stream["kinds"])
+            stream["impairments"] = list(stream["impairments"])
             stream["turns_log"] = list(stream["turns_log"])
         return plain

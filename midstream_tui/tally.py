@@ -14,6 +14,7 @@ from midstream_adapters.events import (
     State,
     StateChanged,
     TextChunk,
+    Transcript,
     TurnEnded,
     TurnStarted,
     VideoFrame,
@@ -21,6 +22,7 @@ from midstream_adapters.events import (
 
 from .impairments import Impairments
 from .metrics import RecentHistogram, WindowedRate
+from .sound import SoundRing
 from .turns import STALL, Objectives, TurnLog
 
 KEEP_MEDIA = 100
@@ -118,6 +120,7 @@ class Tally:
         self.drops: dict[str, int] = {}
         self.frames: deque[VideoFrame] = deque(maxlen=KEEP_MEDIA)
         self.audio: deque[AudioChunk] = deque(maxlen=KEEP_MEDIA)
+        self.sound = SoundRing()
         self.tokens = 0
         self.guessed = 0
         self.token_rate = WindowedRate()
@@ -131,6 +134,8 @@ class Tally:
         self.figures: dict[str, float | str] = {}
         self.impairments = Impairments()
         self.speaking: dict[str, bool] = {}
+        self.heard: deque[Transcript] = deque(maxlen=KEEP_MEDIA)
+        """The last transcripts, one a segment: the newest word on it."""
         self.detections: Detections | None = None
         self.seen: dict[str, int] = {}
         """Detections per label since the stream was opened, one a picture and object."""
@@ -252,6 +257,7 @@ class Tally:
         track.add(chunk.at, chunk.nbytes)
         track.seconds += chunk.duration
         self.audio.append(chunk)
+        self.sound.add(chunk.samples, chunk.rate)
         if chunk.rms is not None:
             self.sample("level", "chunk", chunk.rms)
 
@@ -267,6 +273,15 @@ class Tally:
             self.sample("motion", "frame", frame.motion)
         if gap is not None:
             self.sample("frame interval", "frame", gap)
+
+    def listen(self, heard: Transcript) -> None:
+        """Take a transcript in the place of the one before of its segment."""
+        for n in range(len(self.heard) - 1, max(-1, len(self.heard) - 9), -1):
+            old = self.heard[n]
+            if not old.final and (old.segment, old.role) == (heard.segment, heard.role):
+                self.heard[n] = heard
+                return
+        self.heard.append(heard)
 
     def recognise(self, event: Detections) -> None:
         """Take what a detector saw in a picture; at most `MOST_FIGURES` labels are counted."""

@@ -69,6 +69,8 @@ class Transcript:
         self.messages: deque[Message] = deque(maxlen=keep)
         self.total = 0
         self._open: OrderedDict[tuple[str, str, str | None, bool, str | None], Message] = OrderedDict()
+        self._unheard: OrderedDict[tuple[str, int, str], Message] = OrderedDict()
+        """Segments that have a partial transcript: their final one may come after the stream has ended."""
 
     def add(self, chunk: TextChunk) -> tuple[Message, bool]:
         """File one chunk; return its message, and whether that message began with it."""
@@ -95,11 +97,16 @@ class Transcript:
 
     def hear(self, heard: Heard) -> tuple[Message, bool]:
         """File a transcript: its segment is one message, whose text each better hearing replaces."""
-        turn = f"segment {heard.segment}"
-        chunk = TextChunk(heard.stream, heard.at, "", heard.role, turn, final=heard.final)
-        message, begun = self.add(chunk)
+        key = (heard.stream, heard.segment, heard.role)
+        held = self._unheard.pop(key, None)
+        message = held or self._begin(TextChunk(heard.stream, heard.at, "", heard.role))
         message.replace(heard.text)
-        return message, begun
+        message.open = not heard.final
+        if message.open:
+            self._unheard[key] = message
+            if len(self._unheard) > MOST_OPEN:
+                self._unheard.popitem(last=False)[1].open = False
+        return message, held is None
 
     def close(self, stream: str, turn: str | None = None) -> list[Message]:
         """The turn (or every turn of the stream) is over: return the messages that this closed."""
@@ -107,6 +114,9 @@ class Transcript:
         closed = [self._open.pop(key) for key in keys]
         for message in closed:
             message.open = False
+        if turn is None:
+            for heard, message in self._unheard.items():
+                message.open &= heard[0] != stream
         return closed
 
     def _begin(self, chunk: TextChunk) -> Message:

@@ -94,7 +94,9 @@ class ModelSink:
 
     def _thorough(self) -> list[Thorough]:
         with self._lock:
-            return [model for those in self._models.values() for model in those if isinstance(model, Thorough)]
+            return [
+                model for those in self._models.values() for model in those if isinstance(model, Thorough)
+            ]
 
     def _of(self, stream: str) -> list[Model]:
         models = self._models.get(stream)
