@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .commands import COMMANDS, Refusal, load
+from .commands.arguments import part
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _Parser(f"midstream-tui {name}".strip(), description=command.ABOUT)
     command.fill(parser)
     try:
-        return command.run(parser.parse_intermixed_args(args))
+        return command.run(parser.parse_intermixed_args(part(args)))
     except Refusal as refusal:
         print(f"midstream-tui: {refusal}", file=sys.stderr)
         return 2

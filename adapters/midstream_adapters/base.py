@@ -117,17 +117,19 @@ async def supervise(adapter: Adapter, sink: Sink, options: Options, backoff: Bac
     sanitiser here, so no adapter can forget it.
     """
     backoff = backoff or Backoff()
-    models = ModelSink(sink, options)
+    models = ModelSink(sink, options, file=adapter.info.provenance is Provenance.FILE)
     quality = QualitySink(models, adapter.info, options.clock)
     watching = asyncio.create_task(quality.watch())
     try:
-        return await _supervise(adapter, CleanSink(quality), options, backoff)
+        return await _supervise(adapter, CleanSink(quality), models, options, backoff)
     finally:
         watching.cancel()
         await models.close()
 
 
-async def _supervise(adapter: Adapter, clean: CleanSink, options: Options, backoff: Backoff) -> State:
+async def _supervise(
+    adapter: Adapter, clean: CleanSink, models: ModelSink, options: Options, backoff: Backoff
+) -> State:
     info = adapter.info
 
     def say(state: State, reason: str = "", retry_in: float | None = None) -> State:
@@ -144,6 +146,7 @@ async def _supervise(adapter: Adapter, clean: CleanSink, options: Options, backo
         wish: float | None = None
         try:
             await adapter.run(clean)
+            await models.finish()  # what they still have to say is said before the end
             return say(State.ENDED)
         except SourceError as error:
             return say(State.FAILED, explain(error))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from . import Refusal
 
 if TYPE_CHECKING:
+    from midstream_adapters.attach import ModelFactory
     from midstream_adapters.base import Options
 
 
@@ -30,10 +32,39 @@ def refresh(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+_ENGINE = re.compile(r"moonshine|whisper:.+|openai(:.+)?")
+
+
+def speech_engine(text: str) -> str:
+    """The name of a speech engine."""
+    if not _ENGINE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"no speech engine {text!r}: moonshine, whisper:PATH or openai[:MODEL]"
+        )
+    return text
+
+
+def part(args: Sequence[str]) -> list[str]:
+    """`args` with the default engine written out where ``--transcribe`` stands before something that is none."""
+    parted = list(args)
+    for n in reversed(range(len(parted) - 1)):
+        if parted[n] == "--transcribe" and not _ENGINE.fullmatch(parted[n + 1]):
+            parted.insert(n + 1, "moonshine")
+    return parted
+
+
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be asked of sources."""
     parser.add_argument(
         "--fast", action="store_true", help="read files as fast as they decode, not in real time"
+    )
+    parser.add_argument(
+        "--transcribe",
+        nargs="?",
+        const="moonshine",
+        type=speech_engine,
+        metavar="ENGINE",
+        help="say what is heard: moonshine (the default), whisper:PATH or openai[:MODEL]",
     )
     parser.add_argument("--prompt", metavar="TEXT", help="what to ask an openai: source")
     parser.add_argument(
@@ -53,7 +84,12 @@ def source_options(parsed: argparse.Namespace) -> Options:
     """The options that `add_source_arguments` read."""
     from midstream_adapters.base import Options
 
-    return Options(fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate)
+    models: list[ModelFactory] = []
+    if parsed.transcribe:
+        from midstream_adapters.speech import listener
+
+        models.append(listener(parsed.transcribe))
+    return Options(fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models))
 
 
 def check_sources(sources: Sequence[str], options: Options) -> None:
