@@ -52,6 +52,9 @@ NETWORK_MEDIA = SourceKind(
 )
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
+OPENAI_REALTIME = SourceKind(
+    "openai-realtime:MODEL", "Realtime session; proxy: openai-realtime+wss://...", "openai_realtime:open_source"
+)
 
 KINDS = (
     SIMULATOR,
@@ -67,6 +70,7 @@ KINDS = (
     WEBSOCKET,
     SSE,
     OPENAI,
+    OPENAI_REALTIME,
 )
 _SCHEMES = {
     "sim": SIMULATOR,
@@ -92,6 +96,9 @@ _SCHEMES = {
     "http": SSE,
     "https": SSE,
     "openai": OPENAI,
+    "openai-realtime": OPENAI_REALTIME,
+    "openai-realtime+ws": OPENAI_REALTIME,
+    "openai-realtime+wss": OPENAI_REALTIME,
 }  # fmt: skip
 _SCHEME = re.compile(
     r"([A-Za-z][A-Za-z0-9+.\-]*):"

@@ -1,0 +1,405 @@
+"""What an OpenAI Realtime session says, as the dashboard's events: a fold over its messages, without a socket.
+
+The present names of server events and those of the preview of 2024 (``response.text.delta``) are read alike. A turn's
+t0 is when its ``response.create`` was written; where the server's voice activity detection asked for the answer
+instead, when its ``speech_stopped`` came; else when ``response.created`` did.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .events import (
+    AudioChunk,
+    BytesReceived,
+    Dropped,
+    Event,
+    Figures,
+    Kind,
+    SpeechActivity,
+    State,
+    StateChanged,
+    TextChunk,
+    Transcript,
+    TurnEnded,
+    TurnStarted,
+    Usage,
+)
+from .openai_realtime_values import (
+    FORMATS,
+    Json,
+    RealtimeError,
+    audio_format,
+    cut,
+    finish_of,
+    limits_of,
+    number,
+    part,
+    present_name,
+    silence_ms,
+    string,
+    usage_of,
+)
+from .redact import redact
+
+if TYPE_CHECKING:
+    from .openai_realtime_audio import RealtimeAudio
+
+MAX_TURNS = 64
+"""Answers, and requests for them, that may be open at the same time."""
+MAX_ITEMS = 64
+"""Spoken items whose transcript may be under way at the same time."""
+MAX_MARKS = 4096
+"""Pieces of sent sound whose times are remembered: 80 s of 20 ms each."""
+MAX_HEARD = 8000
+"""Characters of one spoken item's transcript."""
+_TEXT = ("response.output_text.delta", "response.output_audio_transcript.delta", "response.refusal.delta")
+_CALLS = ("response.function_call_arguments.delta", "response.mcp_call_arguments.delta")
+
+
+@dataclass(slots=True)
+class _Turn:
+    """An answer asked for or under way. ``spoken``: when the user's speech before it ended, as far as that is known."""
+
+    name: str
+    started: float
+    request: str | None = None
+    spoken: float | None = None
+    heard: bool = False
+    """Whether its first sound has come."""
+    speaking: bool = False
+    calls: dict[str, str] = field(default_factory=dict)
+    """Item -> the tool's name as shown."""
+
+
+@dataclass(slots=True)
+class _Item:
+    """Something the user said: where in the input it lies (seconds), when it was over, what was understood so far."""
+
+    segment: int
+    began: float
+    ended: float
+    over: float | None = None
+    text: str = ""
+
+
+class RealtimeReader:
+    """Turns what was sent and received into events, for all connections of one stream, one after the other.
+
+    ``hide`` takes secrets out of the server's remarks. Not to be called from two threads at once.
+    """
+
+    def __init__(
+        self, stream: str, clock: Callable[[], float], model: str, hide: Callable[[str], str] = redact
+    ) -> None:
+        self.ready = False
+        """Whether the server has opened the session."""
+        self.session: Json = {}
+        """The session as the server told it last."""
+        self.error: RealtimeError | None = None
+        """The last error that the server told of on this connection."""
+        self.errors = 0
+        self._stream, self._clock, self._model, self._hide = stream, clock, model, hide
+        self._serial, self._segments = count(1), count(1)
+        self._audio: RealtimeAudio | None = None
+        self._reset()
+        events: dict[str, Callable[[Json, float, list[Event]], None]] = {
+            "session.created": self._session,
+            "session.updated": self._session,
+            "error": self._failed,
+            "rate_limits.updated": self._limits,
+            "input_audio_buffer.speech_started": self._speech_started,
+            "input_audio_buffer.speech_stopped": self._speech_stopped,
+            "input_audio_buffer.committed": self._committed,
+            "conversation.item.input_audio_transcription.delta": self._transcribed,
+            "conversation.item.input_audio_transcription.completed": self._transcribed,
+            "conversation.item.input_audio_transcription.failed": self._untranscribed,
+            "response.created": self._created,
+            "response.output_item.added": self._item_added,
+            "response.output_audio.delta": self._sound,
+            "response.output_audio.done": self._silent,
+            "response.done": self._done,
+        }
+        events |= dict.fromkeys(_TEXT, self._text) | dict.fromkeys(_CALLS, self._call)
+        self._events = events
+
+    def _reset(self) -> None:
+        self.ready, self.session, self.error = False, {}, None
+        self._asked: deque[_Turn] = deque()
+        self._open: dict[str, _Turn] = {}
+        self._over: deque[str] = deque(maxlen=4 * MAX_TURNS)
+        self._current = ""
+        self._prompt: str | None = None
+        self._items: dict[str, _Item] = {}
+        self._marks: list[tuple[float, float]] = []  # (ms of sound sent by then, when)
+        self._sent_ms = self._taken_ms = 0.0
+        self._spoken: tuple[float | None, float] | None = None  # (end of speech if known, when we knew)
+        if self._audio is not None:
+            self._audio.end()
+
+    # -- what is sent
+
+    def sent(self, event: Json, at: float) -> list[Event]:
+        """The events of a client event that is being written at `at`."""
+        match event.get("type"):
+            case "response.create":
+                turn = self._begin(at, string(event.get("event_id")))
+                self._asked.append(turn)
+                prompt, self._prompt = self._prompt, None
+                out: list[Event] = [TurnStarted(self._stream, at, turn.name, self._model, prompt)]
+                if len(self._asked) > MAX_TURNS:
+                    old = self._asked.popleft()
+                    out.append(TurnEnded(self._stream, at, old.name, error="never answered"))
+                return out
+            case "conversation.item.create":
+                item = part(event, "item")
+                texts = [string(piece.get("text")) for piece in cut(item.get("content"), 64)]
+                if text := "\n".join(filter(None, texts)):
+                    self._prompt = text
+                    return [TextChunk(self._stream, at, text, string(item.get("role")))]
+            case "input_audio_buffer.append":
+                per_ms = FORMATS[audio_format(self.session, "input")].bytes_per_ms
+                self._sent_ms += len(event.get("audio", "")) * 0.75 / per_ms
+                self._marks.append((self._sent_ms, at))
+                if len(self._marks) > MAX_MARKS:
+                    del self._marks[: MAX_MARKS // 2]
+            case "input_audio_buffer.commit" if self._sent_ms > self._taken_ms:
+                self._spoken = (at, at)  # who commits says that the user has ended
+            case "input_audio_buffer.clear":
+                self._spoken = None
+        return []
+
+    # -- what is received
+
+    def read(self, value: Json | None, nbytes: int) -> list[Event]:
+        """The events of one message that was `nbytes` long; ``None`` is one that is no JSON object."""
+        at = self._clock()
+        out: list[Event] = []
+        name = string((value or {}).get("type"))
+        if value is None or name is None:
+            out.append(Dropped(self._stream, at, Kind.TEXT, 1, "malformed"))
+        elif handler := self._events.get(present_name(name)):
+            handler(value, at, out)
+        elif "reasoning" in name and name.endswith(".delta"):
+            self._text(value, at, out, reasoning=True)
+        for i, event in enumerate(out):
+            if isinstance(event, TextChunk | AudioChunk):
+                out[i] = replace(event, nbytes=nbytes)
+                return out
+        return [BytesReceived(self._stream, at, Kind.TEXT, nbytes), *out]
+
+    def lost(self, reason: str) -> list[Event]:
+        """The connection is gone: end what was open with `reason`, and forget what the session knew."""
+        at = self._clock()
+        out: list[Event] = []
+        for turn in (*self._open.values(), *self._asked):
+            self._hush(turn, at, out)
+            out.append(TurnEnded(self._stream, at, turn.name, error=self._hide(reason)))
+        self._reset()
+        return out
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is asked for or under way."""
+        return bool(self._open or self._asked)
+
+    def _session(self, value: Json, at: float, out: list[Event]) -> None:
+        self.ready = True
+        self.session = part(value, "session")
+
+    def _failed(self, value: Json, at: float, out: list[Event]) -> None:
+        error = self.error = RealtimeError.of(value.get("error"), self._hide)
+        self.errors += 1
+        out.append(Figures(self._stream, at, {"errors": self.errors}))
+        # Servers that do not name the event at fault mean the request that still waits, most likely.
+        if turn := next((t for t in self._asked if error.event_id in (None, t.request)), None):
+            self._asked.remove(turn)
+            out.append(TurnEnded(self._stream, at, turn.name, error=str(error)))
+            return
+        if self.ready:
+            out.append(StateChanged(self._stream, at, State.LIVE, str(error)))
+
+    def _limits(self, value: Json, at: float, out: list[Event]) -> None:
+        if values := limits_of(value):
+            out.append(Figures(self._stream, at, values))
+
+    # -- the user's speech
+
+    def _speech_started(self, value: Json, at: float, out: list[Event]) -> None:
+        began = (number(value.get("audio_start_ms")) or 0.0) / 1000.0
+        self._spoken = None
+        self._item(value, began, began)
+        out.append(SpeechActivity(self._stream, at, "user", True, began))
+
+    def _speech_stopped(self, value: Json, at: float, out: list[Event]) -> None:
+        end_ms = number(value.get("audio_end_ms"))
+        over: float | None = None
+        if end_ms is not None:
+            # What was sent last of the speech: `audio_end_ms` counts the silence that the server waited for, too.
+            over = self._written(end_ms - silence_ms(self.session))
+            item = self._item(value, self._taken_ms / 1000.0, end_ms / 1000.0)
+            item.ended, item.over = end_ms / 1000.0, over
+        self._spoken = (over, at)
+        if over is not None:
+            out.append(Figures(self._stream, at, {"end_of_turn_delay_ms": 1000.0 * (at - over)}))
+        pts = None if end_ms is None else end_ms / 1000.0
+        out.append(SpeechActivity(self._stream, at, "user", False, pts))
+
+    def _committed(self, value: Json, at: float, out: list[Event]) -> None:
+        item = self._item(value, self._taken_ms / 1000.0, self._sent_ms / 1000.0)
+        if item.over is None and self._spoken is not None:
+            item.over = self._spoken[0]
+        self._taken_ms = self._sent_ms
+
+    def _transcribed(self, value: Json, at: float, out: list[Event]) -> None:
+        delta, whole = value.get("delta"), value.get("transcript")
+        final = isinstance(whole, str)
+        if not final and not (isinstance(delta, str) and delta):
+            return
+        item = self._item(value, self._taken_ms / 1000.0, self._sent_ms / 1000.0)
+        item.text = (whole if isinstance(whole, str) else f"{item.text}{delta}")[:MAX_HEARD]
+        lag = None if item.over is None else at - item.over
+        out.append(
+            Transcript(
+                self._stream, at, item.segment, item.text, item.began, item.ended, final, lag, role="user"
+            )
+        )
+        if final:
+            self._items.pop(string(value.get("item_id")) or "", None)
+
+    def _untranscribed(self, value: Json, at: float, out: list[Event]) -> None:
+        self._items.pop(string(value.get("item_id")) or "", None)
+        error = RealtimeError.of(value.get("error"), self._hide)
+        self.errors += 1
+        out.append(Figures(self._stream, at, {"errors": self.errors}))
+        out.append(StateChanged(self._stream, at, State.LIVE, f"transcription failed: {error}"))
+
+    def _item(self, value: Json, began: float, ended: float) -> _Item:
+        name = string(value.get("item_id")) or ""
+        item = self._items.get(name)
+        if item is None:
+            if len(self._items) >= MAX_ITEMS:
+                self._items.pop(next(iter(self._items)))
+            item = self._items[name] = _Item(next(self._segments), began, ended)
+        return item
+
+    def _written(self, ms: float) -> float | None:
+        """When the sound at `ms` of the input was written; ``None`` where that is not remembered."""
+        index = bisect_left(self._marks, (ms, 0.0))
+        return self._marks[index][1] if index < len(self._marks) else None
+
+    # -- answers
+
+    def _begin(self, at: float, request: str | None = None) -> _Turn:
+        spoken, self._spoken = self._spoken, None
+        started = at
+        if request is None and spoken is not None:
+            started = spoken[1]
+        name = f"{self._stream}:{next(self._serial)}"
+        return _Turn(name, started, request, spoken[0] if spoken is not None else None)
+
+    def _created(self, value: Json, at: float, out: list[Event]) -> None:
+        key = self._current = string(part(value, "response").get("id")) or f"answer {next(self._serial)}"
+        if key in self._open or key in self._over:
+            return
+        if self._asked:  # the server answers in the order it was asked
+            turn = self._asked.popleft()
+        else:
+            turn = self._begin(at)
+            out.append(TurnStarted(self._stream, turn.started, turn.name, self._model))
+        self._hold(key, turn, at, out)
+
+    def _hold(self, key: str, turn: _Turn, at: float, out: list[Event]) -> None:
+        self._open[key] = turn
+        if len(self._open) > MAX_TURNS:
+            old = self._open.pop(next(iter(self._open)))
+            self._hush(old, at, out)
+            out.append(TurnEnded(self._stream, at, old.name, error="too many open answers"))
+
+    def _turn(self, value: Json, at: float, out: list[Event]) -> _Turn | None:
+        """The turn that `value` belongs to; ``None`` where that is over."""
+        key = string(value.get("response_id")) or self._current
+        if key in self._over:
+            return None
+        turn = self._open.get(key)
+        if turn is None:  # its beginning was not seen: there is no t0
+            turn = _Turn(f"{self._stream}:{next(self._serial)}", at)
+            self._hold(key, turn, at, out)
+        return turn
+
+    def _text(self, value: Json, at: float, out: list[Event], reasoning: bool = False) -> None:
+        delta = string(value.get("delta"))
+        if delta and (turn := self._turn(value, at, out)) is not None:
+            chunk = TextChunk(
+                self._stream, at, delta, "assistant", turn.name, final=False, reasoning=reasoning
+            )
+            out.append(chunk)
+
+    def _item_added(self, value: Json, at: float, out: list[Event]) -> None:
+        item = part(value, "item")
+        name, key = string(item.get("name")), string(item.get("id"))
+        if name and key and (turn := self._turn(value, at, out)) is not None and len(turn.calls) < MAX_ITEMS:
+            again = sum(called.partition(" #")[0] == name for called in turn.calls.values())
+            turn.calls[key] = f"{name} #{again + 1}" if again else name  # two calls are two messages
+
+    def _call(self, value: Json, at: float, out: list[Event]) -> None:
+        delta = string(value.get("delta"))
+        if delta and (turn := self._turn(value, at, out)) is not None:
+            tool = turn.calls.get(string(value.get("item_id")) or "", "function")
+            out.append(TextChunk(self._stream, at, delta, "tool", turn.name, final=False, tool=tool))
+
+    def _sound(self, value: Json, at: float, out: list[Event]) -> None:
+        turn = self._turn(value, at, out)
+        if turn is None:
+            return
+        if self._audio is None:
+            from .openai_realtime_audio import RealtimeAudio  # loads PyAV; the adapter has, in a thread
+
+            self._audio = RealtimeAudio(self._stream)
+        try:
+            chunks = self._audio.chunks(value.get("delta"), audio_format(self.session, "output"), at)
+        except ValueError:
+            out.append(Dropped(self._stream, at, Kind.AUDIO, 1, "malformed"))
+            return
+        if not turn.heard:
+            turn.heard = True
+            figures: dict[str, float | str] = {"first_audio_ms": 1000.0 * (at - turn.started)}
+            if turn.spoken is not None:
+                figures["turn_latency_ms"] = 1000.0 * (at - turn.spoken)
+            out.append(Figures(self._stream, at, figures))
+        if not turn.speaking:
+            turn.speaking = True
+            pts = chunks[0].pts if chunks else None
+            out.append(SpeechActivity(self._stream, at, "assistant", True, pts))
+        out.extend(chunks)
+
+    def _silent(self, value: Json, at: float, out: list[Event]) -> None:
+        key = string(value.get("response_id")) or self._current
+        if (turn := self._open.get(key)) is not None:
+            self._hush(turn, at, out)
+
+    def _hush(self, turn: _Turn, at: float, out: list[Event]) -> None:
+        if turn.speaking:
+            turn.speaking = False
+            pts = self._audio.pts if self._audio is not None else None
+            out.append(SpeechActivity(self._stream, at, "assistant", False, pts))
+
+    def _done(self, value: Json, at: float, out: list[Event]) -> None:
+        response = part(value, "response")
+        key = string(response.get("id")) or self._current
+        if key in self._over:  # usage is counted once
+            return
+        turn = self._open.pop(key, None) or _Turn(f"{self._stream}:{next(self._serial)}", at)
+        self._over.append(key)
+        self._hush(turn, at, out)
+        reason, error = finish_of(response, self._hide)
+        usage: Usage | None = usage_of(response)
+        if error is not None:
+            self.error = error
+        told = None if error is None else str(error)
+        out.append(TurnEnded(self._stream, at, turn.name, usage, reason, told))
