@@ -175,7 +175,13 @@ class Hub:
                 self._submitted[key] = (series.total, now)
                 self.engine.submit(
                     Series(
-                        name, observable, list(series.samples), series.dt, now + every, int(key == looked_at)
+                        name,
+                        observable,
+                        list(series.samples),
+                        series.dt,
+                        now + every,
+                        int(key == looked_at),
+                        series.total,
                     )
                 )
 

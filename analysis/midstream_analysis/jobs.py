@@ -27,6 +27,8 @@ class Series:
     dt: float
     deadline: float
     priority: int = 0
+    total: int | None = None
+    """Samples that there ever were, up to the newest of ``values``: places in the report can be told by it."""
 
     @property
     def key(self) -> tuple[str, str]:

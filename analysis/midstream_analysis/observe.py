@@ -46,6 +46,7 @@ def observe(series: Series) -> SeriesReport:
         change_points=_changes(x),
         portrait=_portrait(x),
         elapsed_s=time.perf_counter() - started,
+        total=series.total,
     )
 
 

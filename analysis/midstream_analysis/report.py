@@ -147,7 +147,10 @@ class LearningStatus:
 
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
-    """Everything said of one observable of one stream. ``portrait`` is the delay embedding, shape (m, 3) or None."""
+    """Everything said of one observable of one stream. ``portrait`` is the delay embedding, shape (m, 3) or None.
+
+    ``change_points`` are indices of the samples that were looked at, of which there were ``classification.n``.
+    """
 
     stream: str
     observable: str
@@ -156,6 +159,8 @@ class SeriesReport:
     change_points: tuple[int, ...]
     portrait: npt.NDArray[np.float32] | None
     elapsed_s: float
+    total: int | None = None
+    """Samples that there were when it was looked at, where the caller counts: the newest is number ``total`` - 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,337 @@
+"""From the session to what the charts show. Free of the terminal; numpy is loaded with the first chart that has data.
+
+Every function takes the session, a stream's id, monotonic seconds and the zoom, and always returns a view: where
+there is nothing to see, one that says why.
+"""
+
+from __future__ import annotations
+
+import math
+
+from midstream_adapters.events import Kind
+from midstream_analysis.report import SeriesReport
+from midstream_widgets.chart_views import (
+    Array,
+    Distribution,
+    LatencyView,
+    LevelsView,
+    Mark,
+    ObjectBox,
+    PortraitView,
+    SeriesView,
+    SoundView,
+    TimelineView,
+    TurnBar,
+    VideoView,
+)
+
+from .session import ENOUGH, OBSERVABLES, Session
+from .tally import Series, Tally
+from .turns import TurnRecord
+
+UNITS = {"token rate": "tok/s", "interval": "s", "frame interval": "s"}
+"""Units of the observables that have one."""
+CLOSED = "this stream is closed"
+SILENT = -120.0
+"""dB that stand for silence."""
+STALE = 2.0
+"""Seconds after which an object detector's boxes are no longer drawn over newer pictures."""
+
+
+def chosen(session: Session, tally: Tally) -> str | None:
+    """The observable to show of a stream: the user's choice, else the most telling one, as in the analysis panel."""
+    if session.selected == tally.stream and session.observable in tally.series:
+        return session.observable
+    for least in (ENOUGH, 1):
+        for name in OBSERVABLES:
+            if name in tally.series and len(tally.series[name].samples) >= least:
+                return name
+    return None
+
+
+def _looked(session: Session, tally: Tally, name: str) -> SeriesReport | None:
+    return session.report.series.get((tally.stream, name)) if session.report is not None else None
+
+
+def portrait_view(session: Session, stream: str, now: float, zoom: int = 0) -> PortraitView:
+    """The delay embedding of the chosen observable, for the phase portrait and the recurrence plot."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return PortraitView(stream=stream, reason=CLOSED, zoom=zoom)
+    name = chosen(session, tally)
+    said, report = _looked(session, tally, name) if name else None, session.report
+    points = said.portrait if said is not None else None
+    if name is None:
+        reason = "nothing to analyse on this stream yet"
+    elif report is not None and report.failed is not None:
+        reason = f"the analysis can't work: {report.failed}"
+    elif said is None:
+        warming = report.warming if report is not None else 0.0
+        reason = f"warming up {warming:.0%}" if warming is not None else f"waiting for the analysis of {name}"
+    elif points is None or len(points) < 2:
+        n = said.classification.n
+        reason = f"{name}: needs more samples, has {n}" if n < ENOUGH else f"{name}: nothing to embed"
+    else:
+        reason = ""
+    return PortraitView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason=reason,
+        zoom=zoom,
+        observable=name or "",
+        unit=UNITS.get(name or "", ""),
+        points=Array(points) if points is not None and not reason else None,
+        verdict=str(said.classification.label) if said is not None else "",
+    )
+
+
+def series_view(session: Session, stream: str, now: float, zoom: int = 0) -> SeriesView:
+    """The chosen observable over its last samples, with change points and what went wrong."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return SeriesView(stream=stream, reason=CLOSED, zoom=zoom)
+    name = chosen(session, tally)
+    if name is None:
+        return SeriesView(
+            stream=stream,
+            provenance=str(tally.provenance),
+            reason="nothing to measure on this stream yet",
+            zoom=zoom,
+        )
+    import numpy as np
+
+    series = tally.series[name]
+    return SeriesView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason="",
+        zoom=zoom,
+        observable=name,
+        unit=UNITS.get(name, ""),
+        values=Array(np.fromiter(series.samples, np.float64, len(series.samples))),
+        total=series.total,
+        dt=series.dt,
+        step=series.unit,
+        marks=_marks(session, tally, name, series),
+    )
+
+
+def _marks(session: Session, tally: Tally, name: str, series: Series) -> tuple[Mark, ...]:
+    said = _looked(session, tally, name)
+    if said is None or said.total is None:
+        return ()
+    # Change points count from the first sample that was looked at.
+    first = said.total - said.classification.n
+    held = series.total - len(series.samples)
+    return tuple(Mark(first + place, "change") for place in said.change_points if first + place >= held)
+
+
+def latency_view(session: Session, stream: str, now: float, zoom: int = 0) -> LatencyView:
+    """TTFT, time between chunks and the length of turns where there is text; the time between frames of video."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return LatencyView(stream=stream, reason=CLOSED, zoom=zoom)
+    found = tuple(_distributions(tally, now))
+    asked = Kind.TEXT in tally.kinds or not tally.kinds
+    return LatencyView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason=""
+        if found
+        else "no latency yet: no turn was answered"
+        if asked
+        else "needs 2 chunks or frames to tell their distance",
+        zoom=zoom,
+        distributions=found,
+    )
+
+
+def _distributions(tally: Tally, now: float) -> list[Distribution]:
+    import numpy as np
+
+    records = tally.log.records()
+    found: list[Distribution] = []
+
+    def add(name: str, formula: str, at: list[float], values: list[float]) -> None:
+        if values:
+            found.append(
+                Distribution(
+                    name,
+                    formula,
+                    Array(
+                        np.floor(np.maximum(now - np.array(at), 0.0))
+                    ),  # by seconds: a view that waits stays equal
+                    Array(np.array(values)),
+                )
+            )
+
+    firsts = [(r.first, r.ttft) for r in records if r.first is not None and r.ttft is not None]
+    add("TTFT", "first chunk - request", [at for at, _ in firsts], [value for _, value in firsts])
+    ends = [(r.ended, r.e2e) for r in records if r.ended is not None and r.e2e is not None and not r.error]
+    for name, kind, formula in (
+        ("interval", Kind.TEXT, "time between two chunks (ICL)"),
+        ("frame interval", Kind.VIDEO, "time between two frames"),
+    ):
+        series, track = tally.series.get(name), tally.tracks.get(kind)
+        if series is None or track is None or track.last is None:
+            continue
+        gaps = np.fromiter(series.samples, np.float64, len(series.samples))
+        # Each gap ends where the next begins; pauses between turns are no gaps, so older ones may be older still.
+        ages = np.concatenate([np.cumsum(gaps[::-1])[::-1][1:], [0.0]]) + max(0.0, now - track.last)
+        found.append(
+            Distribution("ICL" if kind is Kind.TEXT else name, formula, Array(np.floor(ages)), Array(gaps))
+        )
+    add("E2E", "end - request", [at for at, _ in ends], [value for _, value in ends])
+    return found
+
+
+def timeline_view(session: Session, stream: str, now: float, zoom: int = 0) -> TimelineView:
+    """The stream's last turns."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return TimelineView(stream=stream, reason=CLOSED, zoom=zoom)
+    turns = tuple(bar for record in tally.log.records() if (bar := turn_bar(record)) is not None)
+    waiting = any(bar.ended is None for bar in turns)
+    return TimelineView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason=""
+        if turns
+        else "no turns on this stream: nobody asked a model"
+        if Kind.TEXT in tally.kinds or not tally.kinds
+        else "no text on this stream",
+        zoom=zoom,
+        # Without a turn in flight the picture moves by quarters of a second only.
+        now=now if waiting else int(now * 4) / 4 + 0.25,
+        turns=turns,
+    )
+
+
+def turn_bar(record: TurnRecord) -> TurnBar | None:
+    """A turn as the timeline draws it; one whose request nobody saw begins with its first chunk."""
+    started = record.started if record.started is not None else record.first
+    if started is None:
+        return None
+    return TurnBar(
+        record.turn,
+        record.model or "",
+        started,
+        record.first,
+        record.first_answer,
+        record.last,
+        record.ended,
+        record.tokens,
+        record.estimated,
+        record.error or "",
+        record.times,
+    )
+
+
+def sound_view(session: Session, stream: str, now: float, zoom: int = 0) -> SoundView:
+    """The newest half minute of sound, for the waveform and the spectrogram."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return SoundView(stream=stream, reason=CLOSED, zoom=zoom)
+    samples = tally.sound.read()
+    last = tally.audio[-1] if tally.audio else None
+    if samples is None:
+        if last is not None:
+            reason = "the sound of this stream has no samples: nobody told its encoding"
+        else:
+            reason = "no sound yet" if Kind.AUDIO in tally.kinds else "no audio on this stream"
+        return SoundView(stream=stream, provenance=str(tally.provenance), reason=reason, zoom=zoom)
+    source = ""
+    if last is not None and last.sample_rate:
+        channels = {1: "mono", 2: "stereo"}.get(last.channels, f"{last.channels} ch")
+        source = f"{last.sample_rate / 1000:g} kHz {channels}"
+    return SoundView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason="",
+        zoom=zoom,
+        samples=Array(samples),
+        total=tally.sound.total,
+        rate=tally.sound.rate,
+        source=source,
+    )
+
+
+def levels_view(session: Session, stream: str, now: float, zoom: int = 0) -> LevelsView:
+    """Loudness as the source's meter tells it, and the levels of the chunks."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return LevelsView(stream=stream, reason=CLOSED, zoom=zoom)
+    series = tally.series.get("level")
+    if series is None or not tally.audio:
+        return LevelsView(
+            stream=stream,
+            provenance=str(tally.provenance),
+            reason="no sound yet" if Kind.AUDIO in tally.kinds else "no audio on this stream",
+            zoom=zoom,
+        )
+    import numpy as np
+
+    last = tally.audio[-1]
+    rms = np.fromiter(series.samples, np.float64, len(series.samples))
+    return LevelsView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason="",
+        zoom=zoom,
+        momentary=_figure(tally, "momentary"),
+        short_term=_figure(tally, "short"),
+        integrated=_figure(tally, "integrated"),
+        true_peak=_figure(tally, "true", "peak"),
+        rms=decibel(last.rms),
+        peak=decibel(last.peak),
+        history=Array(20.0 * np.log10(np.maximum(rms, 1e-6))),
+        total=series.total,
+        dt=last.duration if last.duration > 0 else 0.02,
+    )
+
+
+def decibel(linear: float | None) -> float | None:
+    """A linear level in dBFS, -120 for silence, to a tenth."""
+    return None if linear is None else round(20.0 * math.log10(max(linear, 1e-6)), 1)
+
+
+def _figure(tally: Tally, *words: str) -> float | None:
+    """The figure of the source in whose name all ``words`` occur; one told in words ("below -70") is silence."""
+    for name, value in tally.figures.items():
+        if all(word in name.lower() for word in words):
+            return SILENT if isinstance(value, str) else round(float(value), 1)
+    return None
+
+
+def video_view(session: Session, stream: str, now: float, zoom: int = 0) -> VideoView:
+    """The newest picture, with what a detector saw in one not much older."""
+    tally = session.streams.get(stream)
+    if tally is None:
+        return VideoView(stream=stream, reason=CLOSED, zoom=zoom)
+    frame = next((frame for frame in reversed(tally.frames) if frame.image.size), None)
+    if frame is None:
+        if tally.frames:
+            reason = "the video of this stream has no pictures: nobody told its encoding"
+        else:
+            reason = "no picture yet" if Kind.VIDEO in tally.kinds else "no video on this stream"
+        return VideoView(stream=stream, provenance=str(tally.provenance), reason=reason, zoom=zoom)
+    seen, track = tally.detections, tally.tracks.get(Kind.VIDEO)
+    fps = track.rate(now, tally.over) if track is not None else None
+    age = max(0.0, frame.at - seen.at) if seen is not None else None
+    return VideoView(
+        stream=stream,
+        provenance=str(tally.provenance),
+        reason="",
+        zoom=zoom,
+        image=Array(frame.image),
+        width=frame.width,
+        height=frame.height,
+        fps=None if fps is None else round(fps, 1),
+        boxes=tuple(
+            ObjectBox(box.label, box.score, box.left, box.top, box.right, box.bottom, box.track)
+            for box in seen.boxes
+        )
+        if seen is not None and age is not None and age < STALE
+        else (),
+        looked=None if age is None else float(int(age)),
+    )
