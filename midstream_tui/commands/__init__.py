@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "watch the simulator",
     "probe": "no screen: measure sources, then print one JSON object",
     "config": "show, check or start the configuration file",
+    "doctor": "say what works on this machine, and how to get what does not",
 }
 """Every sub-command, with what the top-level help says of it; anything else is a source to watch."""
 
