@@ -12,6 +12,7 @@ from typing import Protocol
 
 from .attach import ModelFactory, ModelSink
 from .events import Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
+from .pictures import Pictures
 from .quality import QualitySink
 from .redact import redact
 from .sanitize import CleanSink, clean_line
@@ -55,6 +56,8 @@ class Options:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     models: tuple[ModelFactory, ...] = ()
     """What listens to and looks at every stream's media (transcription, object detection)."""
+    pictures: Pictures = field(default_factory=Pictures, repr=False)
+    """Who is shown whole pictures where frames are decoded."""
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 from .base import Clock
 from .events import OPENING, BytesReceived, Dropped, Event, Figures, Kind
 from .mediainfo import AudioInfo, MediaError, MediaInfo, VideoInfo
+from .pictures import Pictures
 from .redact import redact
 from .sanitize import clean_line
 from .taps import AudioTap, VideoTap
@@ -39,7 +40,7 @@ class MediaReader:
     """The best video and the best audio stream of one libav input, as events of the stream `stream`.
 
     ``threads``: libav's way to use several cores. "AUTO" is the fastest but gives frames some later, "SLICE" does not
-    wait. ``hold`` is that of `AudioTap`.
+    wait. ``hold`` is that of `AudioTap`, ``pictures`` that of `VideoTap`.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class MediaReader:
         *,
         threads: Literal["AUTO", "SLICE", "NONE"] = "AUTO",
         hold: bool = True,
+        pictures: Pictures | None = None,
     ) -> None:
         self.stream = stream
         self.clock = clock
+        self._pictures = pictures
         self.info: MediaInfo | None = None
         self.ended = False
         self._threads = threads
@@ -104,7 +107,7 @@ class MediaReader:
             stream.codec_context.thread_type = self._threads
             tap: VideoTap | AudioTap
             if isinstance(stream, VideoStream):
-                tap = VideoTap(self.stream, self.clock)
+                tap = VideoTap(self.stream, self.clock, self._pictures)
             else:
                 tap = AudioTap(self.stream, self.clock, self._hold)
             self._decoders[stream.index] = _Decoder(stream, tap, self)

@@ -340,4 +340,4 @@ class _Track:
     def _reader(self) -> MediaReader:
         from .decode import MediaReader  # in its thread: this loads PyAV
 
-        return MediaReader(self._stream, self._options.clock)
+        return MediaReader(self._stream, self._options.clock, pictures=self._options.pictures)

@@ -53,7 +53,7 @@ class MediaFile:
     def _reader(self) -> MediaReader:
         from .decode import MediaReader  # in its thread: this loads PyAV
 
-        return MediaReader(self._info.stream, self._options.clock)
+        return MediaReader(self._info.stream, self._options.clock, pictures=self._options.pictures)
 
 
 def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:

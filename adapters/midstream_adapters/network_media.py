@@ -168,7 +168,8 @@ class NetworkMedia:
         from .decode import MediaReader  # in its thread: this loads PyAV
         from .live_reader import LiveReader
 
-        return (MediaReader if whole else LiveReader)(self._info.stream, self._options.clock)
+        kind = MediaReader if whole else LiveReader
+        return kind(self._info.stream, self._options.clock, pictures=self._options.pictures)
 
     async def _arrive(self) -> tuple[str, bool]:
         """Follow redirects as libav would not: never from a public host to a private one. (address, has a length)."""

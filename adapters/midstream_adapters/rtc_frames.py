@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base import Clock, Sink
 from .events import AudioChunk, BytesReceived, Dropped, Figures, Kind, VideoFrame
+from .pictures import Pictures
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -130,8 +131,8 @@ class Converter:
     `push` is called on the event loop; events leave from the thread, none after `close`.
     """
 
-    def __init__(self, stream: str, sink: Sink, clock: Clock) -> None:
-        self._stream, self._sink, self._clock = stream, sink, clock
+    def __init__(self, stream: str, sink: Sink, clock: Clock, pictures: Pictures | None = None) -> None:
+        self._stream, self._sink, self._clock, self._pictures = stream, sink, clock, pictures
         self._news = threading.Condition()
         self._waiting: dict[Kind, deque[tuple[Any, int, bool]]] = {kind: deque() for kind in MOST_DECODED}
         self._owed = dict.fromkeys(
@@ -184,7 +185,8 @@ class Converter:
     def _run(self) -> None:
         from .taps import AudioTap, VideoTap
 
-        video, audio = VideoTap(self._stream, self._clock), AudioTap(self._stream, self._clock, hold=False)
+        video = VideoTap(self._stream, self._clock, self._pictures)
+        audio = AudioTap(self._stream, self._clock, hold=False)
         while True:
             with self._news:
                 self._busy = False

@@ -106,7 +106,7 @@ class Peer:
         self._pc = RTCPeerConnection(RTCConfiguration(self._servers, bundlePolicy=RTCBundlePolicy.BALANCED))
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("track", self._track)
-        self._converter = Converter(stream, sink, self._clock)
+        self._converter = Converter(stream, sink, self._clock, options.pictures)
         self._meters: dict[Kind, TrackMeter] = {}
         self._queues: dict[Kind, tuple[DecoderQueue, DecodeErrors]] = {}
         self._buffers: dict[Kind, Any] = {}

@@ -134,7 +134,7 @@ async def _decode(
     def reader() -> MediaReader:
         from .live_reader import LiveReader  # in its thread: this loads PyAV
 
-        return LiveReader(stream, options.clock)
+        return LiveReader(stream, options.clock, pictures=options.pictures)
 
     async with opened(
         reader, cast("BinaryIO", feed), name=stream, container_format="flv", options=_LIBAV

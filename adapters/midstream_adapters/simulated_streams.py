@@ -10,11 +10,13 @@ import math
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 from .base import Options, Sink
 from .events import AudioChunk, Dropped, Kind, State, StateChanged, VideoFrame
-from .levels import Picture, full_scale, picture_levels, sample_levels
+from .levels import Picture, full_scale, nearest, picture_levels, sample_levels
 from .pacing import Pacer, Ticks
+from .pictures import Shot
 from .simulated_audio import CHUNK, SAMPLE_RATE, SimulatedAudio
 from .simulated_text import SimulatedConversation
 from .simulated_video import SimulatedVideo
@@ -105,20 +107,23 @@ class SimulatedVideoStream(SimulatedStream):
             luma, motion = picture_levels(view, before)
             before = view
             at = self._options.clock()
-            sink.emit(
-                VideoFrame(
-                    self._stream,
-                    at,
-                    view,
-                    video.width,
-                    video.height,
-                    n / rate,
-                    luma,
-                    motion,
-                    keyframe=True,  # raw pictures: each stands alone
-                    nbytes=picture.nbytes,
-                )
+            frame = VideoFrame(
+                self._stream,
+                at,
+                view,
+                video.width,
+                video.height,
+                n / rate,
+                luma,
+                motion,
+                keyframe=True,  # raw pictures: each stands alone
+                nbytes=picture.nbytes,
             )
+            if pictures := self._options.pictures:
+                pictures.show(
+                    frame, Shot(video.width, video.height, partial(nearest, picture), may_wait=False)
+                )
+            sink.emit(frame)
 
 
 STREAMS: dict[Kind, type[SimulatedTextStream | SimulatedAudioStream | SimulatedVideoStream]] = {

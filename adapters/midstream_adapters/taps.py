@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from .base import Clock
 from .events import AudioChunk, VideoFrame
 from .levels import Picture, Samples, clipped_samples, full_scale, picture_levels, sample_levels
 from .loudness import LoudnessMeter
+from .pictures import Pictures, Shot
 
 VIEW = 160
 """Most pixels of a small view, either way."""
@@ -34,11 +36,13 @@ def view_size(width: int, height: int, most: int = VIEW) -> tuple[int, int]:
 
 
 class VideoTap:
-    """Turns decoded pictures into `VideoFrame` events."""
+    """Turns decoded pictures into `VideoFrame` events, and shows them to those who watch `pictures`."""
 
-    def __init__(self, stream: str, clock: Clock) -> None:
+    def __init__(self, stream: str, clock: Clock, pictures: Pictures | None = None) -> None:
         self._stream = stream
         self._clock = clock
+        self._pictures = pictures
+        self._whole: VideoReformatter | None = None
         self._scaler = VideoReformatter()  # one for good: each new one leaks a little and has to be set up
         self._before: Picture | None = None
 
@@ -58,7 +62,7 @@ class VideoTap:
         view.flags.writeable = False  # it is shared by everyone who keeps the event
         luma, motion = picture_levels(view, self._before)
         self._before = view
-        return VideoFrame(
+        event = VideoFrame(
             self._stream,
             self._clock(),
             view,
@@ -71,6 +75,21 @@ class VideoTap:
             nbytes,
             frame.is_corrupt,
         )
+        if self._pictures:
+            upright = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+            self._pictures.show(event, Shot(*upright, partial(self._render, frame, turns)))
+        return event
+
+    def _render(self, frame: av.VideoFrame, turns: int, width: int, height: int) -> Picture:
+        if self._whole is None:
+            self._whole = VideoReformatter()
+        if turns % 2:
+            width, height = height, width
+        scaled = self._whole.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.BILINEAR, threads=1
+        )
+        picture: Picture = scaled.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
+        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
 class AudioTap:
