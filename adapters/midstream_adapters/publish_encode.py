@@ -72,6 +72,7 @@ class Encoder:
         self, target: str | Writable, form: str, plan: Plan, counts: Counts, options: Mapping[str, str]
     ) -> None:
         self._counts = counts
+        self._closed = False
         self._pictures = Pictures(plan.frame_rate)
         self._container = av.open(target, "w", format=form, options=dict(options))
         try:
@@ -94,7 +95,10 @@ class Encoder:
         self._write(self._audio.encode(sound_frame(chunk)))
 
     def close(self) -> None:
-        """Write what the encoders still hold, and the end of the container."""
+        """Write what the encoders still hold, and the end of the container; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             for stream in (self._video, self._audio):
                 if stream is not None and self._counts.nbytes:  # an encoder that had nothing has nothing

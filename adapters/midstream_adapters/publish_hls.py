@@ -19,20 +19,22 @@ LISTED = 6
 
 
 def open_output(target: str, plan: Plan, _: Options) -> HLSOutput:
-    """The output for ``hls:FOLDER``; with ``#fmp4`` the segments are fragmented MP4, else MPEG-TS.
+    """The output for ``hls:FOLDER``; with ``#fmp4`` after it the segments are fragmented MP4, else MPEG-TS.
 
     Raises:
-        SourceError: no folder is named, or it is a file.
+        SourceError: no folder is named, it is a file, or its name can't be used.
     """
-    name, mark, form = target.partition(":")[2].partition("#")
+    name = target.partition(":")[2]
+    fmp4 = name.endswith("#fmp4")
+    name = name.removesuffix("#fmp4").removesuffix("#ts")
     folder = Path(name).expanduser()
     if not name or name.startswith("//"):
         raise SourceError("hls: takes a folder of this machine, as in hls:/tmp/live")
-    if mark and form not in ("ts", "fmp4"):
-        raise SourceError(f"#{form[:20]}: segments are #ts or #fmp4")
+    if "%" in name:  # libav takes it for the segment's number, and has no way to write a plain one
+        raise SourceError(f"a folder without % in its path is needed, not {folder}")
     if folder.exists() and not folder.is_dir():
         raise SourceError(f"not a folder: {folder}")
-    return HLSOutput(folder, plan, fmp4=form == "fmp4")
+    return HLSOutput(folder, plan, fmp4=fmp4)
 
 
 class HLSOutput:
@@ -60,14 +62,13 @@ class HLSOutput:
 
         self._folder.mkdir(parents=True, exist_ok=True)
         suffix = "m4s" if self._fmp4 else "ts"
-        segments = f"{str(self._folder).replace('%', '%%')}/segment-%d.{suffix}"
         options = {
             "hls_time": str(KEY_SECONDS),
             "hls_list_size": str(LISTED),
             # Numbered by the time of day: a stream that is published again never goes back to numbers it has had.
             "hls_start_number_source": "epoch",
             "hls_segment_type": "fmp4" if self._fmp4 else "mpegts",
-            "hls_segment_filename": f"file:{segments}",
+            "hls_segment_filename": f"file:{self._folder}/segment-%d.{suffix}",
             "hls_flags": "delete_segments+temp_file+independent_segments+program_date_time",
         }
         return Encoder(f"file:{self._folder / PLAYLIST}", "hls", self._plan, self.counts, options)

@@ -122,9 +122,14 @@ class Pipe:
                 return len(data)
             del self._rest[:_HEADER]
             self._begun = True
-        whole = list(flv.tags(bytes(self._rest)))
+        whole: list[flv.Tag] = []
+        size = 0
+        for tag in flv.tags(bytes(self._rest)):
+            if (end := size + 15 + len(tag[2])) > len(self._rest):  # its trailing size is still to come
+                break
+            whole.append(tag)
+            size = end
         if whole:
-            size = sum(15 + len(tag[2]) for tag in whole)
             del self._rest[:size]
             with self._lock:
                 self._tags += whole
@@ -196,6 +201,8 @@ class RTMPOutput:
         except asyncio.CancelledError:
             with suppress(Exception):
                 async with asyncio.timeout(_LEAVE):
+                    await asyncio.to_thread(self._encoder.close)
+                    self._pass_on(link, pipe)
                     link.session.leave()
                     await link.flush(empty=True)
             raise
@@ -225,11 +232,15 @@ class RTMPOutput:
         self.counts.dropped += behind
         return behind
 
+    @staticmethod
+    def _pass_on(link: Link[Sending], pipe: Pipe) -> None:
+        for kind, timestamp, payload in pipe.take():
+            link.session.media(kind, timestamp, payload)
+
     async def _send(self, link: Link[Sending], pipe: Pipe) -> None:
         while True:
             await pipe.news.wait()
-            for kind, timestamp, payload in pipe.take():
-                link.session.media(kind, timestamp, payload)
+            self._pass_on(link, pipe)
             try:
                 async with asyncio.timeout(STALLED):
                     await link.flush()
