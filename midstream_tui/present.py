@@ -18,6 +18,7 @@ from midstream_widgets.views import (
     TemporalView,
 )
 
+from .present_vision import seen_now
 from .session import Session
 from .tally import Tally
 from .transcript import Message
@@ -225,16 +226,17 @@ def _rows(tally: Tally, now: float) -> list[MetricsRow]:
                 tokens_per_s=_coarse(tally.token_rate.rate(now)) if text and not over else None,
                 ttft_ms=milliseconds(tally.log.ttft_last) if text else None,
                 interval_ms=milliseconds(track.gaps.read(now).quantile(0.5)) if track else None,
-                detail=_detail(tally, kind),
+                detail=_detail(tally, kind, now),
                 dropped=dropped if not rows else 0,
             )
         )
     return rows
 
 
-def _detail(tally: Tally, kind: Kind) -> str:
+def _detail(tally: Tally, kind: Kind, now: float) -> str:
     if kind is Kind.VIDEO and tally.frames and tally.frames[-1].width:
-        return f"{tally.frames[-1].width}x{tally.frames[-1].height}"
+        size = f"{tally.frames[-1].width}x{tally.frames[-1].height}"
+        return f"{size} · {seen}" if (seen := seen_now(tally, now)) else size
     if kind is Kind.AUDIO and tally.audio and tally.audio[-1].sample_rate:
         chunk = tally.audio[-1]
         channels = {1: "mono", 2: "stereo"}.get(chunk.channels, f"{chunk.channels} ch")
@@ -242,11 +244,12 @@ def _detail(tally: Tally, kind: Kind) -> str:
     return ""
 
 
-def messages_view(session: Session) -> MessagesView:
-    return MessagesView(
-        messages=tuple(_line(session, message) for message in session.transcript.messages),
-        total=session.transcript.total,
-    )
+def messages_view(session: Session, stream: str | None = None) -> MessagesView:
+    """The last messages, of all streams or of one."""
+    kept = [m for m in session.transcript.messages if stream is None or m.stream == stream]
+    tally = session.streams.get(stream) if stream is not None else None
+    total = session.transcript.total if stream is None else max(len(kept), tally.messages if tally else 0)
+    return MessagesView(messages=tuple(_line(session, message) for message in kept), total=total)
 
 
 def _line(session: Session, message: Message) -> MessageLine:

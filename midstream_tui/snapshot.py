@@ -14,6 +14,7 @@ from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentM
 from .tally import Tally
 from .transcript import Message
 from .turn_state import turn_states, wire
+from .vision_state import detections
 
 if TYPE_CHECKING:
     from .session import Session
@@ -111,6 +112,7 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
         average_reward=tally.average_reward,
         figures=dict(tally.figures),
         observables=_observables(session, tally.stream),
+        detections=detections(tally.detections, tally.looks, tally.seen),
         impairments=impairments(tally.impairments),
         quality=counts(tally.impairments),
         transcripts=tuple(

@@ -10,6 +10,7 @@ from typing import Any
 
 from .quality_state import ImpairmentState, QualityCount
 from .turn_state import TurnState, Wire
+from .vision_state import DetectionsState
 
 SCHEMA = 1
 ANALYSED = ("patterns", "attractor_type", "lyapunov_exponent", "is_stable", "is_chaotic", "analysed")
@@ -131,6 +132,8 @@ class StreamState:
     """What was wrong with its pictures and sound: the last that are over, then those that last."""
     quality: dict[str, QualityCount] = field(default_factory=dict)
     """How often, and for how long, by what was wrong."""
+    detections: DetectionsState | None = None
+    """What was in the last picture that a detector looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +172,6 @@ class DashboardState:
             stream["kinds"] = list(stream["kinds"])
             stream["impairments"] = list(stream["impairments"])
             stream["turns_log"] = list(stream["turns_log"])
+            if stream["detections"] is not None:
+                stream["detections"]["boxes"] = list(stream["detections"]["boxes"])
         return plain

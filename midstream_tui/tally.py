@@ -139,6 +139,9 @@ class Tally:
         self.detections: Detections | None = None
         self.seen: dict[str, int] = {}
         """Detections per label since the stream was opened, one a picture and object."""
+        self.looks = 0
+        """Pictures that a detector has looked at, and the seconds between the last two."""
+        self.look_every = 0.0
 
     # -- lifecycle
 
@@ -285,6 +288,9 @@ class Tally:
 
     def recognise(self, event: Detections) -> None:
         """Take what a detector saw in a picture; at most `MOST_FIGURES` labels are counted."""
+        if self.detections is not None:
+            self.look_every = event.at - self.detections.at
+        self.looks += 1
         self.detections = event
         for box in event.boxes:
             if box.label in self.seen or len(self.seen) < MOST_FIGURES:

@@ -39,6 +39,8 @@ LAST_LOOK = 1.5
 _IDLE = 5.0
 _LOADING = 20.0
 """Seconds that a file read fast waits for the model to be loaded."""
+_MOST_READY = 64
+"""Pictures of a stream that may wait to be looked at, when all are to be: as many as a decoder gives at a time."""
 _FAILURES = 3
 """Pictures in a row on which a detector may fail before it is given up."""
 _MOST_EYES = 64
@@ -199,7 +201,7 @@ class Eyes:
                 return
             for _ in range(at):  # of frames that were never shown
                 self._release(eye.coming.popleft())
-            while eye.ready and not self._patient:
+            while len(eye.ready) >= (_MOST_READY if self._patient else 1):
                 self._release(eye.ready.popleft())
             eye.ready.append(replace(eye.coming.popleft(), pts=event.pts))
             self._queue.setdefault(event.stream)

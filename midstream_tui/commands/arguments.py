@@ -66,6 +66,13 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ENGINE",
         help="say what is heard: moonshine (the default), whisper:PATH or openai[:MODEL]",
     )
+    parser.add_argument("--detect", action="store_true", help="say what is to be seen: objects, with boxes")
+    parser.add_argument(
+        "--detector", metavar="PATH", help="detect with a model of the YOLO family, an .onnx file"
+    )
+    parser.add_argument(
+        "--detect-rate", type=float, metavar="N", help="pictures a second to look at (default 4, at most 60)"
+    )
     parser.add_argument("--prompt", metavar="TEXT", help="what to ask an openai: source")
     parser.add_argument(
         "--frame-rate", type=float, default=30.0, metavar="FPS", help="of the simulator (default 30)"
@@ -89,7 +96,30 @@ def source_options(parsed: argparse.Namespace) -> Options:
         from midstream_adapters.speech import listener
 
         models.append(listener(parsed.transcribe))
-    return Options(fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models))
+    options = Options(
+        fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models)
+    )
+    return _detecting(parsed, options)
+
+
+def _detecting(parsed: argparse.Namespace, options: Options) -> Options:
+    """`options` with the detector that was asked for, if one was.
+
+    Raises:
+        Refusal: there is no such file, or the rate can't be.
+    """
+    if not (parsed.detect or parsed.detector):
+        if parsed.detect_rate is not None:
+            raise Refusal("--detect-rate goes with --detect or --detector PATH")
+        return options
+    from midstream_adapters.vision import RATE, with_detection
+    from midstream_adapters.vision_onnx import Unusable
+
+    rate = RATE if parsed.detect_rate is None else parsed.detect_rate
+    try:
+        return with_detection(options, parsed.detector, rate)
+    except (ValueError, Unusable) as error:
+        raise Refusal(f"detection: {error}") from None
 
 
 def check_sources(sources: Sequence[str], options: Options) -> None:
