@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .events import BytesReceived, Event, Kind, TextChunk, TurnEnded, Usage
@@ -18,7 +18,11 @@ from .redact import redact
 
 MAX_TURNS = 64
 """Answers that may be open in one stream at the same time."""
+MAX_TOOLS = 64
+"""Tool calls of one answer whose names are kept."""
 MAX_COUNT = 1 << 40
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+_CALLED = ("call_arguments.delta", "tool_call_input.delta", "call_code.delta")
 
 Json = dict[str, Any]
 
@@ -27,6 +31,8 @@ Json = dict[str, Any]
 class _Turn:
     usage: Usage | None = None
     finish: str | None = None
+    tools: dict[object, str] = field(default_factory=dict)
+    """Names of the tools that are being called, by the index or id that pieces of their arguments bear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +140,38 @@ class PayloadReader:
     def _text(
         self, turn: str, at: float, out: list[Event], text: object, role: str, reasoning: bool = False
     ) -> None:
+        for part in text[:64] if isinstance(text, list) else ():  # parts, as Mistral and Anthropic have them
+            if isinstance(part, dict):
+                thought = part.get("thinking")
+                self._text(turn, at, out, thought or part.get("text"), role, reasoning or thought is not None)
         if isinstance(text, str) and text:
             self._state(turn, at, out)
             self.complete = False
             out.append(TextChunk(self.stream, at, text, role, turn, final=False, reasoning=reasoning))
+
+    def _call(
+        self, turn: str, at: float, out: list[Event], key: object, name: object, arguments: object
+    ) -> None:
+        """A piece of a tool call: its name once, then the arguments as they come."""
+        tools = self._state(turn, at, out).tools
+        named = isinstance(name, str) and bool(name) and (key in tools or len(tools) < MAX_TOOLS)
+        if named:
+            tools[key] = str(name)
+        text = arguments if isinstance(arguments, str) else ""
+        if text or named:  # a name alone has no text yet, but the call shows
+            self.complete = False
+            tool = tools.get(key, "tool")
+            out.append(TextChunk(self.stream, at, text, "assistant", turn, final=False, tool=tool))
 
     def _object(self, value: Json, at: float, out: list[Event]) -> bool:
         """Read an object of a known form; false for any other."""
         kind = value.get("type")
         if isinstance(value.get("choices"), list):
             return self._completion(value, at, out)
+        if value.get("object") == "response" or (
+            kind == "message" and isinstance(value.get("content"), list)
+        ):
+            return self._whole(value, at, out)
         if value.get("error") and (kind in (None, "error") or "choices" not in value):
             return self._error(value["error"], at, out)
         if isinstance(kind, str):
@@ -183,10 +211,12 @@ class PayloadReader:
             delta = choice.get("delta") or choice.get("message")
             if isinstance(delta, dict):
                 role = _string(delta.get("role")) or "assistant"
-                reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+                reasoning = next((delta[k] for k in _REASONING if delta.get(k)), None)
                 self._text(turn, at, out, reasoning, role, reasoning=True)
                 self._text(turn, at, out, delta.get("content") or delta.get("refusal"), role)
                 self._calls(turn, at, out, delta.get("tool_calls"))
+                if isinstance(call := delta.get("function_call"), dict):  # before there were tools
+                    self._call(turn, at, out, "", call.get("name"), call.get("arguments"))
             else:
                 self._text(turn, at, out, choice.get("text"), "assistant")
             if finish := _string(choice.get("finish_reason")):
@@ -203,12 +233,11 @@ class PayloadReader:
         return True
 
     def _calls(self, turn: str, at: float, out: list[Event], calls: object) -> None:
-        """Tool calls show as text: the function's name, then its arguments as they come."""
         for call in calls[:64] if isinstance(calls, list) else ():
             function = call.get("function") if isinstance(call, dict) else None
             if isinstance(function, dict):
-                name, arguments = _string(function.get("name")), _string(function.get("arguments")) or ""
-                self._text(turn, at, out, f"{name}({arguments}" if name else arguments, "tool")
+                key = _count(call.get("index")) or 0
+                self._call(turn, at, out, key, function.get("name"), function.get("arguments"))
 
     def _response(self, kind: str, value: Json, at: float, out: list[Event]) -> bool:
         """Events of the Responses API and of Realtime, present and preview names."""
@@ -224,17 +253,42 @@ class PayloadReader:
             self._text(turn, at, out, delta, "assistant")
         elif what.startswith("reasoning") and what.endswith(".delta"):
             self._text(turn, at, out, delta, "assistant", reasoning=True)
-        elif what in ("function_call_arguments.delta", "mcp_call_arguments.delta"):
-            self._text(turn, at, out, delta, "tool")
+        elif what == "output_item.added":
+            if isinstance(item := value.get("item"), dict) and (called := _string(item.get("name"))):
+                self._call(turn, at, out, _string(item.get("id")), called, item.get("arguments"))
+        elif what.endswith(_CALLED):
+            self._call(turn, at, out, _string(value.get("item_id")), None, delta)
         elif what in ("completed", "done", "incomplete", "failed", "cancelled"):
             state = self._state(turn, at, out)
             state.usage = _usage(inner.get("usage"), "input_tokens", "output_tokens") or state.usage
-            state.finish = _string(inner.get("status")) or what
-            if what == "failed":
-                return self._error(inner.get("error") or "the answer failed", at, out)
+            status, details = _string(inner.get("status")) or what, _dict(inner.get("status_details"))
+            reason = _dict(inner.get("incomplete_details")).get("reason") or details.get("reason")
+            state.finish = _string(reason) or status
+            if "failed" in (what, status):
+                return self._error(inner.get("error") or details.get("error") or "the answer failed", at, out)
             self._finish(at, out, turn)
             self.complete = not self._open
         return True
+
+    def _whole(self, value: Json, at: float, out: list[Event]) -> bool:
+        """An answer that was not streamed, of the Responses API or Anthropic's."""
+        turn = self._current = self._turn or _string(value.get("id")) or self._current
+        items = value.get("output", value.get("content"))
+        for item in items[:64] if isinstance(items, list) else ():
+            if not isinstance(item, dict):
+                continue
+            kind = _string(item.get("type")) or ""
+            if "call" in kind or kind == "tool_use":
+                given = item.get("arguments", item.get("input"))
+                text = given if isinstance(given, str) else json.dumps(given)
+                self._call(turn, at, out, _string(item.get("id")), item.get("name") or kind, text)
+            elif kind == "reasoning":
+                self._text(
+                    turn, at, out, item.get("summary") or item.get("content"), "assistant", reasoning=True
+                )
+            else:
+                self._text(turn, at, out, item.get("content") or [item], "assistant")
+        return self._response("response.completed", {"response": value, "response_id": turn}, at, out)
 
     def _anthropic(self, kind: str, value: Json, at: float, out: list[Event]) -> bool:
         message, delta, block = (_dict(value.get(k)) for k in ("message", "delta", "content_block"))
@@ -245,12 +299,12 @@ class PayloadReader:
         turn = self._current
         if kind == "content_block_start":
             self._text(turn, at, out, block.get("text"), "assistant")
-            if "tool" in (_string(block.get("type")) or "") and (name := _string(block.get("name"))):
-                self._text(turn, at, out, f"{name} ", "tool")
+            if "tool" in (_string(block.get("type")) or ""):
+                self._call(turn, at, out, _count(value.get("index")), block.get("name"), None)
         elif kind == "content_block_delta":
             self._text(turn, at, out, delta.get("thinking"), "assistant", reasoning=True)
             self._text(turn, at, out, delta.get("text"), "assistant")
-            self._text(turn, at, out, delta.get("partial_json"), "tool")
+            self._call(turn, at, out, _count(value.get("index")), None, delta.get("partial_json"))
         elif kind == "message_delta":
             state = self._state(turn, at, out)
             state.finish = _string(delta.get("stop_reason")) or state.finish
@@ -267,7 +321,7 @@ class PayloadReader:
 def _weigh(event: TextChunk, nbytes: int) -> TextChunk:
     return TextChunk(
         event.stream, event.at, event.text, event.role, event.turn, event.tokens, nbytes, event.final, event.reward,
-        event.reasoning,
+        event.reasoning, event.tool,
     )  # fmt: skip
 
 
@@ -290,8 +344,15 @@ def _usage(value: object, prompt: str, completion: str) -> Usage | None:
     n_in, n_out = _count(told.get(prompt)), _count(told.get(completion))
     if n_in is None and n_out is None:
         return None
-    details_in, details_out = _dict(told.get(f"{prompt}_details")), _dict(told.get(f"{completion}_details"))
+    details_in, details_out = (
+        _dict(told.get(f"{name}_details") or told.get(f"{name.replace('tokens', 'token')}_details"))
+        for name in (
+            prompt,
+            completion,
+        )  # "input_tokens_details" in Responses, "input_token_details" in Realtime
+    )
     cached = _count(details_in.get("cached_tokens"))
     if cached is None:
         cached = _count(told.get("cache_read_input_tokens"))
-    return Usage(n_in or 0, n_out or 0, _count(details_out.get("reasoning_tokens")), cached)
+    sound = _count(details_in.get("audio_tokens")), _count(details_out.get("audio_tokens"))
+    return Usage(n_in or 0, n_out or 0, _count(details_out.get("reasoning_tokens")), cached, *sound)

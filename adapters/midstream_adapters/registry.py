@@ -51,9 +51,14 @@ NETWORK_MEDIA = SourceKind(
     "rtsp://, udp://, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
 )
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
+TAP = SourceKind(
+    "tap+listen://127.0.0.1:8790?upstream=URL", "a proxy: watch what any app asks a model", "tap:open_source"
+)
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
 OPENAI_REALTIME = SourceKind(
-    "openai-realtime:MODEL", "Realtime session; proxy: openai-realtime+wss://...", "openai_realtime:open_source"
+    "openai-realtime:MODEL",
+    "Realtime session; proxy: openai-realtime+wss://...",
+    "openai_realtime:open_source",
 )
 
 KINDS = (
@@ -69,6 +74,7 @@ KINDS = (
     NETWORK_MEDIA,
     WEBSOCKET,
     SSE,
+    TAP,
     OPENAI,
     OPENAI_REALTIME,
 )
@@ -95,6 +101,7 @@ _SCHEMES = {
     "sse+https": SSE,
     "http": SSE,
     "https": SSE,
+    "tap+listen": TAP,
     "openai": OPENAI,
     "openai-realtime": OPENAI_REALTIME,
     "openai-realtime+ws": OPENAI_REALTIME,
@@ -146,6 +153,8 @@ def stream_name(source: str, taken: set[str] | frozenset[str] = frozenset()) -> 
     """A short id for `source`, unlike those in `taken`, that holds no secret."""
     if source == "-":
         name = "stdin"
+    elif source.lower().startswith("tap+listen:"):
+        name = "tap"  # its streams are named after models
     elif "://" in source:
         try:
             parts = urlsplit(redact(source))

@@ -142,12 +142,12 @@ async def test_reasoning_and_tool_calls() -> None:
         call(arguments='{"q":'), call(arguments="1}"), chunk(finish="tool_calls"), "[DONE]",
     )  # fmt: skip
     sink = await ask(always(answer(body=body)))
-    assert [(e.role, e.text, e.reasoning) for e in sink.events if isinstance(e, TextChunk)][1:] == [
-        ("assistant", "Let me see", True),
-        ("assistant", "Yes", False),
-        ("tool", "search(", False),
-        ("tool", '{"q":', False),
-        ("tool", "1}", False),
+    assert [(e.text, e.reasoning, e.tool) for e in sink.events if isinstance(e, TextChunk)][1:] == [
+        ("Let me see", True, None),
+        ("Yes", False, None),
+        ("", False, "search"),  # the call shows before its first argument
+        ('{"q":', False, "search"),
+        ("1}", False, "search"),
     ]
     assert only(sink, TurnEnded).finish_reason == "tool_calls"
 

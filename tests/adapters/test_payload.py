@@ -75,8 +75,9 @@ def test_legacy_completions_and_preview_names() -> None:
         {"type": "response.audio_transcript.delta", "response_id": "r", "delta": "said"},
         {"type": "response.function_call_arguments.delta", "response_id": "r", "delta": "{}"},
     )
-    assert [(e.turn, e.text, e.role) for e in events if isinstance(e, TextChunk)] == [
-        ("l", "old", "assistant"), ("r", "new", "assistant"), ("r", "said", "assistant"), ("r", "{}", "tool"),
+    assert [(e.turn, e.text, e.role, e.tool) for e in events if isinstance(e, TextChunk)] == [
+        ("l", "old", "assistant", None), ("r", "new", "assistant", None), ("r", "said", "assistant", None),
+        ("r", "{}", "assistant", "tool"),
     ]  # fmt: skip
 
 

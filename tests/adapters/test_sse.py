@@ -131,8 +131,8 @@ async def test_anthropic_messages() -> None:
             {"type": "message_stop"},
         )
     )
-    assert [(e.text, e.role, e.reasoning) for e in sink.events if isinstance(e, TextChunk)] == [
-        ("hm", "assistant", True), ("Hello", "assistant", False), ("search ", "tool", False), ("{}", "tool", False),
+    assert [(e.text, e.reasoning, e.tool) for e in sink.events if isinstance(e, TextChunk)] == [
+        ("hm", True, None), ("Hello", False, None), ("", False, "search"), ("{}", False, "search"),
     ]  # fmt: skip
     (end,) = sink.of(TurnEnded)
     assert isinstance(end, TurnEnded)
