@@ -32,7 +32,7 @@ async def main(signaling: str, seconds: float = 10.0) -> RestreamClient:
     def on_transcription(text):
         print(f"Transcription: {text}")
 
-    # Listen for trouble: also that transcription is not built yet
+    # Listen for trouble: also that the extra for transcription is not installed
     @client.on("error")
     def on_error(error):
         print(f"Error: {error}")

@@ -18,6 +18,7 @@ from midstream_adapters.events import (
     Kind,
     State,
     StateChanged,
+    Transcript,
     VideoFrame,
 )
 
@@ -25,11 +26,11 @@ from .session import Session
 from .state import StreamState
 
 MOST = 128
-"""States, frames and chunks that wait for listeners."""
+"""States, frames, chunks and transcripts that wait for listeners."""
 _BATCH = 16
 _AGAIN = 0.02
 
-Heard = StateChanged | VideoFrame | AudioChunk
+Heard = StateChanged | VideoFrame | AudioChunk | Transcript
 
 
 class Inbox:
@@ -69,7 +70,7 @@ class Inbox:
         event = self._masked(event)
         self._session.apply(event)
         self.lived |= isinstance(event, StateChanged) and event.state is State.LIVE
-        if not isinstance(event, StateChanged | VideoFrame | AudioChunk):
+        if not isinstance(event, Heard):
             return False
         number = 0
         if isinstance(event, MEDIA):
@@ -85,6 +86,8 @@ class Inbox:
     def _masked(self, event: Event) -> Event:
         if isinstance(event, StateChanged) and event.reason:
             return replace(event, reason=self._mask(event.reason))
+        if isinstance(event, Transcript):
+            return replace(event, text=self._mask(event.text))
         if isinstance(event, Figures):
             values = {k: self._mask(v) if isinstance(v, str) else v for k, v in event.values.items()}
             return replace(event, values=values)
@@ -94,6 +97,8 @@ class Inbox:
         if isinstance(event, MEDIA):
             kind = Kind.VIDEO if isinstance(event, VideoFrame) else Kind.AUDIO
             self._session.apply(Dropped(event.stream, event.at, kind, 1, "listener"))
+        elif isinstance(event, Transcript):
+            self._session.apply(Dropped(event.stream, event.at, Kind.TEXT, 1, "listener"))
 
     async def drain(self) -> None:
         """Wait while listeners are behind by half of what may wait."""
@@ -119,7 +124,7 @@ class Inbox:
             self._loop.call_soon(self._flush)  # others have their turn between two batches
 
     def close(self, last: StateChanged | None = None) -> None:
-        """Take no more after `last`. States that still wait are handed on now; media that do are shed, and counted."""
+        """Take no more after `last`. States and words that wait are handed on now; media are shed, and counted."""
         with self._lock:
             if last is not None and not self._closed:
                 self._take(last)
@@ -127,10 +132,11 @@ class Inbox:
             left = list(self._queue)
             self._queue.clear()
             for event, _ in left:
-                self._shed(event)
+                if isinstance(event, MEDIA):
+                    self._shed(event)
         self._room.set()
         for event, number in left:
-            if isinstance(event, StateChanged):
+            if not isinstance(event, MEDIA):
                 self._hear(event, number)
 
     def read(self, stream: str) -> StreamState | None:

@@ -18,10 +18,11 @@ from urllib.parse import SplitResult, urlsplit
 from pyee.asyncio import AsyncIOEventEmitter
 
 from midstream_adapters.base import Backoff, SourceError, explain, supervise
-from midstream_adapters.events import State, StateChanged, VideoFrame
+from midstream_adapters.events import State, StateChanged, Transcript, VideoFrame
 from midstream_adapters.redact import redact
 from midstream_adapters.registry import open_source
 from midstream_adapters.sanitize import clean_line
+from midstream_adapters.speech import lacking, listener
 
 from .inbox import Heard, Inbox
 from .restream_values import (
@@ -31,16 +32,21 @@ from .restream_values import (
     RestreamConfig,
     RestreamStats,
     StreamAnalysis,
+    Transcription,
     mask,
 )
 from .session import Session
+from .state import Pattern
 
 if TYPE_CHECKING:
+    from midstream_adapters.attach import ModelFactory
+    from midstream_analysis.agent import MidStreamAgent
+
     from .state import StreamState
 
 MOST_PENDING = 64
 """Coroutines of listeners in flight, beyond which events wait."""
-_UNBUILT = {"transcription": "speech", "object detection": "vision"}
+_UNBUILT = {"object detection": "vision"}
 _SIGNALLING = {"ws": "webrtc+", "wss": "webrtc+", "http": "whep+", "https": "whep+"}
 _log = logging.getLogger(__name__)
 
@@ -49,7 +55,8 @@ class RestreamClient(AsyncIOEventEmitter):
     """Receives one stream at a time and tells listeners (functions or coroutine functions) of it.
 
     Events: ``connected(Connected)``, ``disconnected(reason)``, ``frame(Frame)``, ``audio(Audio)``,
-    ``transcription(text)``, ``objects_detected(objects)``, ``error(Exception)``. A lost stream is connected again by
+    ``transcription(Transcription)`` (final text), ``partial_transcription(Transcription)``,
+    ``objects_detected(objects)``, ``error(Exception)``. A lost stream is connected again by
     itself, with ``disconnected`` and ``connected`` told each time. What a listener raises becomes an ``error``; what a
     listener of ``error`` raises, and errors that nobody listens to, are logged.
     """
@@ -70,6 +77,7 @@ class RestreamClient(AsyncIOEventEmitter):
         self._live: asyncio.Event | None = None
         self._connected = False
         self._emitted, self._due = 0, -math.inf
+        self._said: MidStreamAgent | None = None
 
     # -- life
 
@@ -140,7 +148,13 @@ class RestreamClient(AsyncIOEventEmitter):
         given = self.config.options
         named = {name.lower() for name in given.headers}
         more = {name: value for name, value in (headers or {}).items() if name.lower() not in named}
-        options = replace(given, env={**given.env, **env}, headers={**given.headers, **more})
+        models = self._models()
+        options = replace(
+            given,
+            env={**given.env, **env},
+            headers={**given.headers, **more},
+            models=(*given.models, *models),
+        )
         try:
             adapter = open_source(source, options)[0]
         except SourceError as error:
@@ -159,10 +173,22 @@ class RestreamClient(AsyncIOEventEmitter):
         )
         self._task.add_done_callback(partial(self._broke, self._inbox))
         await self._opening(self._task, self._inbox, self._live, timeout)
+        if self.config.enable_transcription and (lack := lacking(self.config.speech_engine)):
+            self.emit("error", RuntimeError(f"transcription: {lack}"))
         for feature, extra in _UNBUILT.items():
             if getattr(self.config, f"enable_{feature.replace(' ', '_')}"):
                 text = f"{feature} is not built yet (planned: extra '{extra}')"
                 self.emit("error", NotImplementedError(text))
+
+    def _models(self) -> list[ModelFactory]:
+        """What is to listen to the stream. Raises `ValueError` where there is no such engine."""
+        self._said = None
+        if not self.config.enable_transcription:
+            return []
+        from midstream_analysis.agent import MidStreamAgent
+
+        self._said = MidStreamAgent()
+        return [listener(self.config.speech_engine)]
 
     async def _opening(
         self, task: asyncio.Task[State], inbox: Inbox, live: asyncio.Event, timeout: float
@@ -202,6 +228,10 @@ class RestreamClient(AsyncIOEventEmitter):
                 at = self._unix(event.at)
                 self.emit("frame", Frame(number, at, event.width, event.height, event.image, event.pts,
                                          event.keyframe))  # fmt: skip
+        elif isinstance(event, Transcript):
+            if event.final and self._said is not None:
+                self._said.process_message(event.text, event.role)
+            self.emit("transcription" if event.final else "partial_transcription", Transcription.of(event))
         else:
             self.emit("audio", Audio(event.sample_rate, event.channels, event.samples, event.rate, event.pts,
                                      event.duration))  # fmt: skip
@@ -292,6 +322,7 @@ class RestreamClient(AsyncIOEventEmitter):
             frames_emitted=self._emitted,
             audio_chunks=state.audio_chunks,
             fps=state.fps,
+            patterns=() if self._said is None else _patterns(self._said),
             bitrate=None if state.bytes_per_s is None else round(state.bytes_per_s * 8 / 1000, 3),
             duration_s=max(state.media_s.values(), default=None),
             width=state.width,
@@ -315,6 +346,11 @@ class RestreamClient(AsyncIOEventEmitter):
 
     def _state(self) -> StreamState | None:
         return None if self._inbox is None else self._inbox.read(self._stream)
+
+
+def _patterns(said: MidStreamAgent) -> tuple[Pattern, ...]:
+    hits = said.analyze_conversation().patterns
+    return tuple(Pattern(hit.label, round(hit.confidence, 4), hit.count) for hit in hits)
 
 
 def _parts(url: str, name: str, schemes: tuple[str, ...]) -> SplitResult:

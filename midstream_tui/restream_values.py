@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from midstream_adapters.base import Options
@@ -15,6 +15,8 @@ from midstream_adapters.redact import MASK, redact
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from midstream_adapters.events import Transcript
 
     from .state import Pattern
 
@@ -28,8 +30,9 @@ class RestreamConfig:
 
     ``rtmp_url`` is ``rtmp[s]://host/app``, to which ``stream_key`` belongs (or ``rtmp[s]://host/app/key``);
     ``webrtc_signaling`` a WebSocket (``wss://``) or a WHEP endpoint (``https://``). ``api_key`` is the bearer token of
-    HLS, WHEP and signalling servers. ``frame_rate`` is the most ``frame`` events a second (all frames are counted);
-    ``resolution`` ("1920x1080") is compared with what comes, nothing is rescaled.
+    HLS, WHEP and signalling servers. ``speech_engine`` is what transcribes (``moonshine``, ``whisper:PATH``,
+    ``openai[:MODEL]``). ``frame_rate`` is the most ``frame`` events a second (all frames are counted); ``resolution``
+    ("1920x1080") is compared with what comes, nothing is rescaled.
 
     Raises:
         ValueError: `frame_rate` is not above zero, or `resolution` not of the form WxH.
@@ -41,6 +44,7 @@ class RestreamConfig:
     api_key: str | None = field(default=None, repr=False)
     enable_transcription: bool = False
     enable_object_detection: bool = False
+    speech_engine: str = "moonshine"
     frame_rate: float | None = None
     resolution: str | None = None
     options: Options = field(default_factory=Options, repr=False)
@@ -100,6 +104,27 @@ class Audio:
     duration: float
 
 
+class Transcription(str):
+    """Words that were heard, as text. ``began`` and ``ended``: seconds of media time; ``lag``: seconds to this word.
+
+    ``segment`` numbers what was said in one breath; only ``final`` text changes no more.
+    """
+
+    segment: int
+    began: float
+    ended: float
+    final: bool
+    lag: float | None
+
+    @classmethod
+    def of(cls, heard: Transcript) -> Self:
+        """The text of an event, with its figures."""
+        text = cls(heard.text)
+        text.segment, text.began, text.ended = heard.segment, heard.began, heard.ended
+        text.final, text.lag = heard.final, heard.lag
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class StreamAnalysis:
     """What was measured of the present connection, or the last. ``None`` is unknown.
@@ -107,7 +132,7 @@ class StreamAnalysis:
     ``frame_count`` counts decoded frames, ``frames_emitted`` those that listeners were given. ``fps`` (decoded) and
     ``bitrate`` (kbit/s = 8 * bytes in W / W / 1000) are of the last W = 3 s, of the whole life once the stream is over.
     ``duration_s`` is seconds of media received; ``resolution_matches`` compares with what was configured; ``dropped``
-    counts frames and chunks shed anywhere. ``patterns`` are of what is said: empty as long as nothing transcribes.
+    counts frames and chunks shed anywhere. ``patterns`` are moves in what is said: empty unless it is transcribed.
     """
 
     frame_count: int = 0

@@ -19,7 +19,7 @@ from .base import explain
 from .events import AudioChunk, Dropped, Event, Figures, Kind
 from .hearing import Hearing
 from .speech_activity import SileroVad
-from .speech_engines import Shared, Unavailable, maker, missing
+from .speech_engines import Shared, Unavailable, lacking, maker, missing
 
 if TYPE_CHECKING:
     from .base import Options, Sink
@@ -31,6 +31,7 @@ LAST_WORDS = 1.6
 QUIET = 2.0
 """Seconds without sound after which what was being said is over."""
 _TELL_EVERY = 1.0
+__all__ = ["BACKLOG", "Listener", "lacking", "listener"]
 _NICE = 5  # the screen and the decoders go first
 
 

@@ -78,9 +78,10 @@ class Segment:
 class Segmenter:
     """Cuts a stream of frames into segments of speech, by hysteresis on their probability.
 
-    Speech begins with a frame at `enter` or above and ends with `silence` seconds below `leave`. A segment begins
-    `before` seconds earlier and keeps `after` seconds of the silence; one with less than `least` seconds of speech is
-    a click, and none. At `most` seconds it is cut where speech was least likely within its last third.
+    Speech begins with a frame at `enter` or above and ends with `silence` seconds below `leave` (half of that
+    in a segment longer than a third of `most`). A segment begins `before` seconds earlier and keeps `after` seconds of
+    the silence; one with less than `least` seconds of speech is a click, and none. At `most` seconds it is cut where
+    speech was least likely within its last third.
     """
 
     def __init__(
@@ -136,7 +137,8 @@ class Segmenter:
         self._chances.append(chance)
         self._spoken += chance >= self._leave
         self._quiet = 0 if chance >= self._leave else self._quiet + 1
-        if self._quiet >= self._silence:
+        long = 3 * len(self._frames) > self._most
+        if self._quiet >= (self._silence + long) // (1 + long):
             return self._finish()
         return self._split() if len(self._frames) >= self._most else None
 

@@ -10,6 +10,7 @@ import io
 import threading
 import wave
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -177,6 +178,16 @@ def missing(extra: str, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f'not installed: pip install "midstream-tui[{extra}]"'
     return f"extra '{extra}' can't be loaded: {explain(error)}"
+
+
+_PACKAGES = {"moonshine": ("speech", "moonshine_voice"), "whisper": ("whisper", "faster_whisper")}
+
+
+def lacking(engine: str) -> str:
+    """What is not installed and `engine` needs, in the words of `missing`; empty when all is there."""
+    extra, package = _PACKAGES.get(engine.partition(":")[0], ("speech", "onnxruntime"))
+    found = all(find_spec(name) is not None for name in (package, "onnxruntime"))
+    return "" if found else missing(extra, ModuleNotFoundError())
 
 
 def maker(engine: str) -> Callable[[Mapping[str, str]], Transcriber]:

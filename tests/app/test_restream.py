@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import sys
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from midstream_tui.inbox import MOST, Inbox
 from midstream_tui.session import Session
 from tests.adapters.clips import make_clip, truth
 from tests.adapters.hls_server import Answer, Media, Site, listed, make_media, playlist, serving
+from tests.adapters.recorder import until
 from tests.adapters.rtc import Pictures, Tone, accept, connection, loopback, offer  # noqa: F401
 from tests.adapters.rtmp_ends import Played, Tag, server, tags_of
 from tests.app.conftest import FakeClock, audio, frame, live
@@ -446,12 +448,18 @@ async def test_listeners_that_raise_become_errors_and_never_a_loop(
     assert SECRET not in repr(errors) + caplog.text.replace("Traceback", "")
 
 
-async def test_errors_that_nobody_listens_to_are_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+async def test_errors_that_nobody_listens_to_are_logged(
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "moonshine_voice", None)  # as if it were not installed
     restream = client(enable_transcription=True)
     with caplog.at_level(logging.WARNING):
         async with restream:
             await restream.connect_hls(site.url())
-    assert "transcription is not built yet (planned: extra 'speech')" in caplog.text
+            await until(lambda: restream.stats.figures.get("speech"))
+    assert 'transcription: not installed: pip install "midstream-tui[speech]"' in caplog.text
+    assert restream.stats.figures["speech"] == 'not installed: pip install "midstream-tui[speech]"'
+    assert restream.analysis.frame_count
 
 
 async def test_slow_coroutines_hold_the_source_up_and_nothing_is_lost(site: Site) -> None:
@@ -596,7 +604,6 @@ async def test_example_webrtc(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "Frame 1: 160x96" in out
     assert "Audio chunk: 48000Hz" in out
-    assert "Error: transcription is not built yet (planned: extra 'speech')" in out
     assert "Error: object detection is not built yet (planned: extra 'vision')" in out
     assert "Transcription:" not in out
     assert restream.analysis.frame_count >= 3
