@@ -12,6 +12,8 @@ from midstream_widgets.lines import Row, Span, cut
 
 BIGGEST = 1e300
 """Values beyond are drawn at the edge: differences of greater ones are no floats any more."""
+_CLOCK = (30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 36000.0)
+"""Round steps of time above half a minute, in seconds."""
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -82,7 +84,7 @@ def seconds(value: float) -> str:
         return f"{value * 1e6:.3g}us"
     if value < 0.9995:
         return f"{value * 1e3:.3g}ms"
-    if value < 99.95:
+    if value < 59.95:
         return f"{value:.3g}s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
@@ -118,6 +120,23 @@ def rule(labels: Mapping[int, str], width: int, line: str = "─") -> tuple[Span
             at += 1
     spans.append((line * (width - at), "axis"))
     return tuple(span for span in spans if span[0])
+
+
+def time_axis(width: int, span: float, step: str = "s") -> tuple[Span, ...]:
+    """The axis under ``width`` cells that end now and began ``span`` units of ``step`` (``s``, ``frame``...) ago."""
+    if width < 12 or not (math.isfinite(span) and span > 0):
+        return rule({width - 1: "now"} if width >= 3 else {}, width)
+    apart = nice(span * 13 / width)  # cells that a label wants for itself
+    if step == "s" and apart > 20:
+        apart = next((round_ for round_ in _CLOCK if round_ >= span * 13 / width), apart)
+    labels = {width - 1: "now"}
+    for k in range(1, int(span / apart * (1 + 1e-9)) + 1):
+        cell = width - 1 - round(k * apart / span * (width - 1))
+        labels[cell] = f"-{seconds(k * apart)}" if step == "s" else f"-{number(k * apart, apart)}"
+    first = min(labels)
+    if step != "s" and first < width - 1:
+        labels[first] = f"{labels[first]} {step}s"
+    return rule(labels, width)
 
 
 def framed(

@@ -8,10 +8,9 @@ import numpy as np
 from textual.reactive import var
 
 from midstream_widgets.chart_views import LevelsView
-from midstream_widgets.charts.axes import Range, framed, rows_of
+from midstream_widgets.charts.axes import Range, framed, rows_of, time_axis
 from midstream_widgets.charts.base import GUTTER, HEADED, ChartPanel
 from midstream_widgets.charts.braille import Braille
-from midstream_widgets.charts.series import time_axis
 from midstream_widgets.charts.windows import outline, shown, window, zoomed
 from midstream_widgets.lines import Row, Span, pad
 
@@ -24,6 +23,17 @@ TOO_LOUD = {"true peak": -1.0, "peak": -0.01}
 HOT = -9.0
 USUAL = 10.0
 LEAST_SPAN = 0.5
+WIDE = 34
+"""Cells from which on measures have their whole names."""
+SHORT = {
+    "momentary": "M",
+    "short-term": "S",
+    "integrated": "I",
+    "true peak": "TP",
+    "rms": "RMS",
+    "peak": "PK",
+}
+"""EBU Tech 3341's letters, and the usual ones of meters."""
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -83,7 +93,7 @@ def meter(name: str, value: float | None, unit: str, width: int) -> Row:
         figure = "below -70" if unit == "LUFS" else "silence"  # what is softer passes no gate of the standard
     else:
         figure = f"{value:.1f} {unit}"
-    label = f"{name:<10} " if width >= GUTTER else f"{name[:2]} " if width < 16 else f"{name[:9]} "
+    label = f"{name:<10} " if width >= WIDE else f"{SHORT[name]:<3} "
     ink = ink_of(name, value)
     spans: list[Span] = [(label, "label"), (pad(figure, 10, True), ink if known else "muted")]
     cells = width - len(label) - 11

@@ -126,7 +126,7 @@ def ramp(low: RGB, mid: RGB, high: RGB, levels: int = 32) -> npt.NDArray[np.uint
     """``levels`` colours from ``low`` over ``mid`` to ``high``, (levels, 3) uint8, brightness running one way."""
     at = np.linspace(0.0, 1.0, levels)
     stops = np.array([low, mid, high], np.float64)
-    return np.stack([np.interp(at, (0.0, 0.55, 1.0), stops[:, c]) for c in range(3)], axis=1).astype(np.uint8)
+    return np.stack([np.interp(at, (0.0, 0.65, 1.0), stops[:, c]) for c in range(3)], axis=1).astype(np.uint8)
 
 
 def resized(image: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:

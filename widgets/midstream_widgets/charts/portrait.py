@@ -23,7 +23,6 @@ LEAST = 3
 STEP = 15  # degrees a key press
 TILT = 20.0  # degrees that a turned portrait is seen from above
 SPARSE = 0.2  # a step of this share of the whole is a jump: a line to it would hide the shape
-FINE = 24  # most dots between two points
 AGES = (("trail", 0.0), ("line", 0.5), ("value", 0.9))
 """Inks by age, from which share of the points on."""
 
@@ -87,23 +86,31 @@ class PhasePortrait(ChartPanel[PortraitView]):
         y = (canvas.lines - 1) / 2 - radius * flat[:, 1]
         steps = np.hypot(np.diff(flat[:, 0]), np.diff(flat[:, 1]))
         joined = len(flat) > 1 and float(np.median(steps)) < 2 * SPARSE
-        between = (
-            np.linspace(0.0, 1.0, min(FINE, 2 + int(steps.max(initial=0.0) * radius))) if joined else None
-        )
-        n = len(flat)
         for place, (ink, share) in enumerate(AGES):
-            start = int(share * n)
-            end = int(AGES[place + 1][1] * n) + 1 if place + 1 < len(AGES) else n
-            if between is None or end - start < 2:
-                canvas.dots(x[start:end], y[start:end], ink)
-                continue
-            canvas.dots(_filled(x[start:end], between), _filled(y[start:end], between), ink)
+            start, end = int(share * len(flat)), len(flat)
+            if place + 1 < len(AGES):
+                end = int(AGES[place + 1][1] * len(flat)) + joined  # up to where the next ink takes over
+            at = x[start:end], y[start:end]
+            canvas.dots(*(walk(*at) if joined else at), ink=ink)
         canvas.text(round(x[-1]) // 2, round(y[-1]) // 4, "●", "warning")
 
 
-def _filled(values: npt.NDArray[np.float64], between: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Values on the way from each to the next."""
-    return np.asarray(values[:-1, None] + np.diff(values)[:, None] * between)
+def walk(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The dots on the way from each point to the next, one for each step along the longer side: a thin line."""
+    x, y = np.rint(x), np.rint(y)
+    if len(x) < 2:
+        return x, y
+    dx, dy = np.diff(x), np.diff(y)
+    steps = np.maximum(1, np.maximum(np.abs(dx), np.abs(dy))).astype(np.intp)
+    along = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps) + 1
+    share = along / np.repeat(steps, steps)
+
+    def on_the_way(each: npt.NDArray[np.float64], step: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.concatenate([each[:1], np.repeat(each[:-1], steps) + share * np.repeat(step, steps)])
+
+    return on_the_way(x, dx), on_the_way(y, dy)
 
 
 def projected(points: npt.NDArray[Any], degrees: float, low: float, high: float) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ from textual.reactive import var
 
 from midstream_widgets import glyphs
 from midstream_widgets.chart_views import SeriesView
-from midstream_widgets.charts.axes import Range, around, framed, number, rows_of, rule, seconds
+from midstream_widgets.charts.axes import Range, around, framed, number, rows_of, seconds, time_axis
 from midstream_widgets.charts.base import GUTTER, HEADED, ChartPanel, headed
 from midstream_widgets.charts.braille import Braille
 from midstream_widgets.charts.windows import Window, column_of, outline, shown, window, zoomed
@@ -112,19 +112,3 @@ class ObservableChart(ChartPanel[SeriesView]):
                 (f"{what}{'s' if count > 1 else ''} {count}", "label"),
             ]
         return tuple(spans)
-
-
-def time_axis(width: int, span: float, step: str = "s") -> tuple[Span, ...]:
-    """The axis under ``width`` cells that end now and began ``span`` units of ``step`` ago."""
-    if width < 12 or not (math.isfinite(span) and span > 0):
-        return rule({width - 1: "now"} if width >= 3 else {}, width)
-    ticks = around(0.0, span, max(2, width // 16))
-    labels = {width - 1: "now"}
-    for value in ticks.ticks[1:]:
-        cell = width - 1 - round(value / span * (width - 1))
-        if cell >= 0:
-            labels[cell] = f"-{seconds(value)}" if step == "s" else f"-{number(value, ticks.step)}"
-    first = min(labels)
-    if step != "s" and first < width - 1:
-        labels[first] = f"{labels[first]} {step}s"
-    return rule(labels, width)

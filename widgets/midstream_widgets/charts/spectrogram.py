@@ -10,10 +10,9 @@ import numpy as np
 from textual.reactive import var
 
 from midstream_widgets.chart_views import SoundView
-from midstream_widgets.charts.axes import framed
+from midstream_widgets.charts.axes import framed, time_axis
 from midstream_widgets.charts.base import GUTTER, HEADED, ChartPanel, headed
 from midstream_widgets.charts.pixels import Canvas, ramp
-from midstream_widgets.charts.series import time_axis
 from midstream_widgets.charts.waveform import sound_zooms
 from midstream_widgets.charts.windows import zoomed
 from midstream_widgets.lines import Row, Span
@@ -25,7 +24,7 @@ USUAL = 10.0
 LEAST_SPAN = 0.1
 LOWEST = 50.0
 """Hz at the lower edge."""
-FLOOR, CEILING = -90.0, -10.0
+FLOOR, CEILING = -80.0, -10.0
 """dBFS of the darkest and of the brightest colour; a full-scale sine is 0 dBFS."""
 WINDOWS = (256, 4096)
 """Least and most samples of a transform."""

@@ -9,9 +9,8 @@ from textual.reactive import var
 
 from midstream_widgets import formats
 from midstream_widgets.chart_views import TimelineView, TurnBar
-from midstream_widgets.charts.axes import seconds
+from midstream_widgets.charts.axes import seconds, time_axis
 from midstream_widgets.charts.base import HEADED, ChartPanel
-from midstream_widgets.charts.series import time_axis
 from midstream_widgets.charts.windows import zoomed
 from midstream_widgets.lines import Row, Span, pad
 

@@ -8,10 +8,9 @@ import numpy as np
 from textual.reactive import var
 
 from midstream_widgets.chart_views import SoundView
-from midstream_widgets.charts.axes import framed
+from midstream_widgets.charts.axes import framed, time_axis
 from midstream_widgets.charts.base import GUTTER, HEADED, ChartPanel, headed
 from midstream_widgets.charts.braille import Braille
-from midstream_widgets.charts.series import time_axis
 from midstream_widgets.charts.windows import outline, shown, window, zoomed
 from midstream_widgets.lines import Row, Span
 
