@@ -12,6 +12,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from midstream_adapters.base import Options, SourceError
+    from midstream_adapters.openai_realtime_client import OpenAIRealtimeClient
+    from midstream_adapters.openai_realtime_config import RealtimeConfig
+    from midstream_adapters.openai_realtime_values import RealtimeError
     from midstream_adapters.stream_simulator import StreamSimulator
     from midstream_analysis.agent import MidStreamAgent
 
@@ -25,7 +28,10 @@ __all__ = [
     "DashboardState",
     "MidStreamAgent",
     "MidStreamDashboard",
+    "OpenAIRealtimeClient",
     "Options",
+    "RealtimeConfig",
+    "RealtimeError",
     "RestreamClient",
     "RestreamConfig",
     "SourceError",
@@ -38,7 +44,10 @@ _HOME = {
     "DashboardState": "midstream_tui.state",
     "MidStreamAgent": "midstream_analysis.agent",
     "MidStreamDashboard": "midstream_tui.dashboard",
+    "OpenAIRealtimeClient": "midstream_adapters.openai_realtime_client",
     "Options": "midstream_adapters.base",
+    "RealtimeConfig": "midstream_adapters.openai_realtime_config",
+    "RealtimeError": "midstream_adapters.openai_realtime_values",
     "RestreamClient": "midstream_tui.restream",
     "RestreamConfig": "midstream_tui.restream_values",
     "SourceError": "midstream_adapters.base",

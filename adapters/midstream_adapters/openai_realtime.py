@@ -219,17 +219,23 @@ class RealtimeAdapter:
         if ended is None or not self._options.prompt:
             return False
         if ended.error is not None:
-            raise self._failure(ended.error)
+            raise self._failure(ended.error, asked=True)
         return True
 
     def _read(self, data: bytes) -> tuple[Json | None, list[Event]]:
         value = parse_object(data)
         return value, self._reader.read(value, len(data))
 
-    def _failure(self, reason: str, code: int | None = None) -> SourceError | Interrupted:
+    def _failure(
+        self, reason: str, code: int | None = None, asked: bool = False
+    ) -> SourceError | Interrupted:
+        """Whether what failed may pass; `asked`: it is what we asked for that failed, or there is no session."""
         error = self._reader.error
-        final = error is not None and error.code in _FINAL_ERRORS
-        return SourceError(reason) if final or code in _FINAL else Interrupted(reason)
+        final = code in _FINAL
+        if error is not None:
+            wrong = error.kind == "invalid_request_error" and not (error.code or "").startswith("rate_limit")
+            final |= error.code in _FINAL_ERRORS or (asked and wrong)
+        return SourceError(reason) if final else Interrupted(reason)
 
     def _closed(self, closed: ConnectionClosed, sink: Sink) -> SourceError | Interrupted | None:
         """What the end of the connection means; ``None``: nothing is missing."""
@@ -246,7 +252,7 @@ class RealtimeAdapter:
         reason = self._hide(reason)
         if closed.rcvd is not None and closed.rcvd.reason.startswith("invalid_request_error"):
             return SourceError(reason)  # as OpenAI closes, with codes of its own (4000)
-        return self._failure(reason, code if closed.rcvd is not None else None)
+        return self._failure(reason, code if closed.rcvd is not None else None, asked=not reader.ready)
 
     # -- connecting
 

@@ -264,11 +264,8 @@ class RealtimeReader:
         item = self._item(value, self._taken_ms / 1000.0, self._sent_ms / 1000.0)
         item.text = (whole if isinstance(whole, str) else f"{item.text}{delta}")[:MAX_HEARD]
         lag = None if item.over is None else at - item.over
-        out.append(
-            Transcript(
-                self._stream, at, item.segment, item.text, item.began, item.ended, final, lag, role="user"
-            )
-        )
+        heard = (item.segment, item.text, item.began, item.ended, final, lag, "user")
+        out.append(Transcript(self._stream, at, *heard))
         if final:
             self._items.pop(string(value.get("item_id")) or "", None)
 
@@ -335,10 +332,8 @@ class RealtimeReader:
     def _text(self, value: Json, at: float, out: list[Event], reasoning: bool = False) -> None:
         delta = string(value.get("delta"))
         if delta and (turn := self._turn(value, at, out)) is not None:
-            chunk = TextChunk(
-                self._stream, at, delta, "assistant", turn.name, final=False, reasoning=reasoning
-            )
-            out.append(chunk)
+            chunk = TextChunk(self._stream, at, delta, "assistant", turn.name, final=False)
+            out.append(replace(chunk, reasoning=True) if reasoning else chunk)
 
     def _item_added(self, value: Json, at: float, out: list[Event]) -> None:
         item = part(value, "item")

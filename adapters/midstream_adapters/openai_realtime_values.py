@@ -152,7 +152,7 @@ def usage_of(response: Json) -> Usage | None:
     """The tokens of a response that is done, or ``None`` where it does not tell them."""
     usage = part(response, "usage")
     n_in, n_out = whole(usage.get("input_tokens")), whole(usage.get("output_tokens"))
-    if n_in is None and n_out is None:
+    if not n_in and not n_out:  # zeros are what servers say that do not count
         return None
     ins, outs = part(usage, "input_token_details"), part(usage, "output_token_details")
     return Usage(
