@@ -219,12 +219,14 @@ class _Decoder:
         self._reader = reader
         self._kind = Kind(source.type)
         self._nbytes = 0  # of packets whose frame has not come out yet
+        self._count = 0  # of packets
 
     def decode(self, packet: Packet[Any], events: list[Event]) -> None:
         """Decode `packet`; an empty one without a time flushes the decoder."""
         if packet.size == 0 and packet.dts is not None:
             return  # damaged: libav would take it for the end of the stream
         self._nbytes += packet.size
+        self._count += packet.size > 0
         self._take(packet, events)
 
     def finish(self, events: list[Event]) -> None:
@@ -233,8 +235,10 @@ class _Decoder:
         if isinstance(self._tap, AudioTap):
             events.extend(self._tap.flush())
             self._loudness(self._tap, events)
+        reader = self._reader
+        counted = {f"{self._kind.value}_packets": self._count}
+        events.append(Figures(reader.stream, reader.clock(), counted))
         if self._nbytes:
-            reader = self._reader
             events.append(BytesReceived(reader.stream, reader.clock(), self._kind, self._nbytes))
             self._nbytes = 0
 
