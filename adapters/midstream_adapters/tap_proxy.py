@@ -57,6 +57,8 @@ class Upstream:
             raise ValueError(
                 "the upstream's address has no user, query or fragment: clients bring their own keys"
             )
+        if not url.isascii():
+            raise ValueError("the upstream's address has letters that no address can have")
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
 
     @property
