@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from midstream_adapters.base import Adapter, Backoff, Options, Sink, supervise
+from midstream_adapters.base import Adapter, Backoff, Options, Sink, SourceError, supervise
 from midstream_adapters.events import Event, State
 from midstream_adapters.registry import open_source
 from midstream_analysis.engine import Engine, Series, Utterance
 from midstream_analysis.jobs import Policy
 from midstream_analysis.report import AnalysisReport
 
+from .answers import Answers
 from .session import OBSERVABLES, Area, Session
 from .state import ANALYSED, DashboardState
 from .transcript import Message
@@ -56,6 +57,8 @@ class Hub:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.options = options or Options()
+        if engine and self.options.answer is None:
+            self.options = replace(self.options, answer=Answers())
         self.lock = threading.RLock()
         self.session = Session(self.options.clock, wall, self._said, self._piece, Objectives.of(self.options.env))
         self.sink: Sink = self
@@ -228,6 +231,24 @@ class Hub:
         if held.task is not None:
             held.task.cancel()
             await asyncio.gather(held.task, return_exceptions=True)
+        self._run(held)
+
+    async def change(self, stream: str, options: Options) -> None:
+        """Connect a stream anew with other options; its history is kept.
+
+        Raises:
+            SourceError: its source can't be used with them; nothing has changed.
+        """
+        held = self.sources[stream]
+        kin = {name for name, other in self.sources.items() if other.asked == held.asked}
+        taken = (frozenset(self.sources) | frozenset(self.session.streams)) - kin
+        found = [a for a in open_source(held.asked, options, taken) if a.info.stream == stream]
+        if not found:
+            raise SourceError(f"{stream} can't be made anew; close it and open its source again")
+        if held.task is not None:
+            held.task.cancel()
+            await asyncio.gather(held.task, return_exceptions=True)
+        held.adapter, held.options = found[0], options
         self._run(held)
 
     def resume(self) -> None:

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from .attach import ModelFactory, ModelSink
 from .events import Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
@@ -17,6 +17,8 @@ from .quality import QualitySink
 from .redact import redact
 from .sanitize import CleanSink, clean_line
 
+Answer = Callable[[str, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""(stream, what is asked, its arguments) -> the result; raises ValueError, with one line, at a wrong question."""
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -58,6 +60,8 @@ class Options:
     """What listens to and looks at every stream's media (transcription, object detection)."""
     pictures: Pictures = field(default_factory=Pictures, repr=False)
     """Who is shown whole pictures where frames are decoded."""
+    answer: Answer | None = None
+    """Who answers the questions of programs that send to ``ws+listen://``."""
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep

@@ -1,4 +1,5 @@
-"""A small HTTP/1.1 server on asyncio and h11, for endpoints with short requests and short answers (WHIP's).
+"""A small HTTP/1.1 server on asyncio and h11, for endpoints with short requests and short answers (WHIP's), or with
+bodies that are read as they come.
 
 Everything is bounded: connections, header, body, and the time that each may take.
 """
@@ -7,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Protocol
 
 import h11
 
@@ -20,13 +22,14 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole request. Names of ``headers`` are in lower case; ``path`` has no query; ``peer`` is an IP address."""
+    """A whole request. Names of ``headers`` are in lower case; ``path`` has no ``query``; ``peer`` is an IP address."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
     peer: str
+    query: str = ""
 
     @property
     def content_type(self) -> str:
@@ -52,6 +55,23 @@ class Response:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+class BodyReader(Protocol):
+    """Takes the body of one request piece by piece; it may go on for as long as pieces come."""
+
+    async def feed(self, data: bytes) -> Response | None:
+        """Take a piece; an answer ends the request before its body does."""
+
+    async def end(self) -> Response:
+        """The body is complete."""
+
+    def lost(self) -> None:
+        """The client went away, or fell silent, before either."""
+
+
+Reads = Callable[[Request], "BodyReader | None"]
+"""Asked with a request whose body is yet to come: who reads it; None leaves it to be collected for the handler."""
+
+
 class _TooLarge(Exception):
     pass
 
@@ -65,11 +85,12 @@ class HttpServer:
         *,
         max_body: int,
         finish: Callable[[Mapping[str, str], Response], Response] = lambda headers, response: response,
+        reads: Reads = lambda request: None,
         max_connections: int = 64,
         within: float = REQUEST_WITHIN,
     ) -> None:
         self.port = 0
-        self._handler, self._finish = handler, finish
+        self._handler, self._finish, self._reads = handler, finish, reads
         self._max_body, self._most, self._within = max_body, max_connections, within
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -106,11 +127,11 @@ class HttpServer:
         try:
             while True:
                 refusal: Response | None = None
-                request: Request | None = None
+                request: Request | Response | None = None
                 headers = {}
                 try:
-                    async with asyncio.timeout(self._within):
-                        request = await self._receive(connection, reader, writer, headers, peer)
+                    async with asyncio.timeout(self._within) as deadline:
+                        request = await self._receive(connection, reader, writer, headers, peer, deadline)
                     if request is None:
                         return
                     if len(self._tasks) > self._most:
@@ -123,9 +144,14 @@ class HttpServer:
                     if connection.their_state is h11.IDLE and not connection.trailing_data[0]:
                         return
                     refusal = Response.text(408, "the request took too long")
+                if isinstance(request, Response):
+                    if connection.their_state is not h11.DONE:
+                        refusal = request
+                    else:
+                        request = self._finish(headers, request)
                 if refusal is None and request is not None:
-                    refusal = await self._handler(request)
-                    await self._send(connection, writer, refusal)
+                    answer = request if isinstance(request, Response) else await self._handler(request)
+                    await self._send(connection, writer, answer)
                     if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
                         return
                     connection.start_next_cycle()
@@ -145,36 +171,52 @@ class HttpServer:
         writer: asyncio.StreamWriter,
         headers: dict[str, str],
         peer: str,
-    ) -> Request | None:
-        method = target = ""
+        deadline: asyncio.Timeout,
+    ) -> Request | Response | None:
         body = b""
-        while True:
-            event = connection.next_event()
-            if event is h11.NEED_DATA:
-                if connection.they_are_waiting_for_100_continue:
-                    writer.write(
-                        connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
-                    )
-                connection.receive_data(await reader.read(_CHUNK))
-            elif isinstance(event, h11.Request):
-                method, target = event.method.decode("ascii"), event.target.decode("latin-1")
-                if (
-                    sum(len(k) + len(v) for k, v in event.headers) + len(target) > MAX_HEADER
-                ):  # came in one piece
-                    raise h11.RemoteProtocolError("header too large", error_status_hint=431)
-                headers.update({k.decode("latin-1"): v.decode("latin-1") for k, v in event.headers})
-                if (
-                    int(headers.get("content-length", "0")) > self._max_body
-                ):  # h11 has seen to it that it is a number
-                    raise _TooLarge
-            elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > self._max_body:
-                    raise _TooLarge
-            elif isinstance(event, h11.EndOfMessage):
-                return Request(method, target.partition("?")[0], headers, body, peer)
-            else:  # closed, or an event that no client sends
-                return None
+        request: Request | None = None
+        consumer: BodyReader | None = None
+        try:
+            while True:
+                event = connection.next_event()
+                if event is h11.NEED_DATA:
+                    if connection.they_are_waiting_for_100_continue:
+                        go_on = h11.InformationalResponse(status_code=100, headers=[])
+                        writer.write(connection.send(go_on) or b"")
+                    connection.receive_data(await reader.read(_CHUNK))
+                elif isinstance(event, h11.Request):
+                    request = self._begun(event, headers, peer)
+                    consumer = self._reads(request)
+                    if consumer is None and int(headers.get("content-length", "0")) > self._max_body:
+                        raise _TooLarge  # h11 has seen to it that it is a number
+                elif isinstance(event, h11.Data) and consumer is not None:
+                    deadline.reschedule(asyncio.get_running_loop().time() + self._within)
+                    if (answer := await consumer.feed(bytes(event.data))) is not None:
+                        consumer = None
+                        return answer
+                elif isinstance(event, h11.Data):
+                    body += event.data
+                    if len(body) > self._max_body:
+                        raise _TooLarge
+                elif isinstance(event, h11.EndOfMessage):
+                    if consumer is not None:
+                        last, consumer = consumer, None
+                        return await last.end()
+                    return None if request is None else replace(request, body=body)
+                else:  # closed, or an event that no client sends
+                    return None
+        finally:
+            if consumer is not None:
+                consumer.lost()
+
+    @staticmethod
+    def _begun(event: h11.Request, headers: dict[str, str], peer: str) -> Request:
+        method, target = event.method.decode("ascii"), event.target.decode("latin-1")
+        if sum(len(k) + len(v) for k, v in event.headers) + len(target) > MAX_HEADER:  # came in one piece
+            raise h11.RemoteProtocolError("header too large", error_status_hint=431)
+        headers.update({k.decode("latin-1"): v.decode("latin-1") for k, v in event.headers})
+        path, _, query = target.partition("?")
+        return Request(method, path, headers, b"", peer, query)
 
     async def _send(
         self,

@@ -50,6 +50,12 @@ WEBRTC = SourceKind("webrtc+wss://host/path", "WebRTC, signalled over a WebSocke
 NETWORK_MEDIA = SourceKind(
     "rtsp://, udp://, https://.../x.mp4", "media that libav fetches", "network_media:open_source"
 )
+WS_LISTEN = SourceKind(
+    "ws+listen://127.0.0.1:8787", "programs send text here, and may ask what it is", "ws_ingest:open_source"
+)
+HTTP_LISTEN = SourceKind(
+    "http+listen://127.0.0.1:8788", "programs POST lines or NDJSON here", "http_ingest:open_source"
+)
 SSE = SourceKind("sse+https://..., https://...", "server-sent events", "sse:open_source")
 TAP = SourceKind(
     "tap+listen://127.0.0.1:8790?upstream=URL", "a proxy: watch what any app asks a model", "tap:open_source"
@@ -73,6 +79,8 @@ KINDS = (
     WEBRTC,
     NETWORK_MEDIA,
     WEBSOCKET,
+    WS_LISTEN,
+    HTTP_LISTEN,
     SSE,
     TAP,
     OPENAI,
@@ -82,6 +90,8 @@ _SCHEMES = {
     "sim": SIMULATOR,
     "ws": WEBSOCKET,
     "wss": WEBSOCKET,
+    "ws+listen": WS_LISTEN,
+    "http+listen": HTTP_LISTEN,
     "hls+http": HLS,
     "hls+https": HLS,
     "rtmp": RTMP,

@@ -1,0 +1,235 @@
+"""Pushing in: what ``ws+listen://`` and ``http+listen://`` have in common. Each sender is a stream of its own.
+
+With MIDSTREAM_INGEST_TOKEN set, every sender must bear it (``Authorization: Bearer``, or ``?token=`` where a client
+can't set headers). Without, the listener is on loopback, and only pages of this machine may send: a browser's Origin
+has to be loopback, so that no web site the user visits can.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from .base import Clock, Options, Sink, SourceError
+from .events import Dropped, Figures, Kind, Provenance, State, StateChanged, StreamOpened
+from .net import is_loopback
+from .payload import PayloadReader
+from .redact import redact
+from .sanitize import clean_line
+
+TOKEN = "MIDSTREAM_INGEST_TOKEN"
+RATE = "MIDSTREAM_INGEST_RATE"
+DEFAULT_RATE = 2000.0
+"""Messages a second that one sender may send in the long run; twice as many at once."""
+MAX_MESSAGE = 1 << 20
+"""Bytes of one message or line."""
+MOST = 64
+"""Senders at once."""
+MOST_STREAMS = 128
+PENALTY = 0.5
+"""Seconds that a wrong token takes, so that tokens can't be tried out quickly."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,39}")
+
+
+class TokenBucket:
+    """Lets `rate` items a second through, and up to `burst` at once (RFC 2698's single-rate case)."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
+        self._rate, self._burst, self._clock = rate, burst, clock
+        self._level, self._at = burst, clock()
+
+    def take(self) -> float:
+        """Zero when one more item may pass, else the seconds until it may."""
+        now = self._clock()
+        self._level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._at = now
+        if self._level >= 1.0:
+            self._level -= 1.0
+            return 0.0
+        return (1.0 - self._level) / self._rate
+
+
+class RateLimited(Exception):
+    """A sender is too fast; ``wait`` is the seconds until it may go on."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"too fast: try again in {wait:.3g} s")
+        self.wait = wait
+
+
+@dataclass(slots=True)
+class Guest:
+    """A sender's stream; it outlives the connection, so that who comes back finds its history."""
+
+    stream: str
+    reader: PayloadReader
+    bucket: TokenBucket
+    opened: bool = False
+    present: int = 0
+
+
+@dataclass(slots=True)
+class Door:
+    """One listening address: who may come in, and the streams of those who did."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    stream: str
+    options: Options
+    token: bytes | None
+    rate: float = DEFAULT_RATE
+    guests: dict[str, Guest] = field(default_factory=dict)
+    turned_away: int = 0
+
+    @classmethod
+    def of(cls, source: str, stream: str, options: Options, port: int) -> Door:
+        """The door that `source` names: 127.0.0.1, `port` and ``/ingest`` where it says nothing else.
+
+        Raises:
+            SourceError: no address, a secret in it, a host that others can reach and no token set, or a bad rate.
+        """
+        try:
+            parts = urlsplit(source)
+            host, number = parts.hostname or "127.0.0.1", port if parts.port is None else parts.port
+        except ValueError as error:
+            raise SourceError(f"not an address: {redact(source)} ({error})") from None
+        if parts.query or parts.fragment or parts.username is not None:
+            raise SourceError(f"{parts.scheme}://HOST:PORT/PATH has no token in it: set {TOKEN}")
+        path = "/" + (parts.path.strip("/") or "ingest")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~\-]{1,64}){1,8}", path):
+            raise SourceError(f"not a path to send to: {redact(path)}")
+        token = options.env.get(TOKEN) or None
+        if token is None and not is_loopback(host):
+            raise SourceError(
+                f"{host} can be reached by others: set {TOKEN} to the token that senders must bear"
+            )
+        rate = options.env.get(RATE, "").strip() or str(DEFAULT_RATE)
+        try:
+            value = float(rate)
+        except ValueError:
+            value = 0.0
+        if not 0.0 < value < 1e9:
+            raise SourceError(f"{RATE} is a number of messages a second above zero, not {rate[:40]!r}")
+        secret = token.encode() if token is not None else None
+        return cls(parts.scheme.lower(), host, number, path, stream, options, secret, value)
+
+    @property
+    def address(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path}"
+
+    # -- letting in
+
+    def name_of(self, path: str, query: Mapping[str, list[str]]) -> str | None:
+        """The name under which a request wants to send, ``""`` for none; None when it asks for something else."""
+        path = path.rstrip("/")
+        if path != self.path and not path.startswith(f"{self.path}/"):
+            return None
+        name = path.removeprefix(self.path).removeprefix("/") or query.get("stream", [""])[0]
+        return name if not name or _NAME.fullmatch(name) else None
+
+    def refusal(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> tuple[int, str] | None:
+        """Why a request may not come in, as an HTTP status and one line; None when it may."""
+        if self.token is None:
+            origin = headers.get("origin")
+            if origin is not None and not _local(origin):
+                return 403, f"no sending from other sites' pages unless {TOKEN} is set"
+            return None
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        given = given.strip() if scheme.lower() == "bearer" else query.get("token", [""])[0]
+        right = hmac.compare_digest(given.encode("utf-8", "replace"), self.token)
+        return None if right else (401, "wrong or missing token")
+
+    def enter(self, sink: Sink, name: str, about: str, *, alone: bool) -> Guest | None:
+        """The stream of a sender: its named one, else the first number that nobody uses; None without room.
+
+        `alone`: the connection *is* the stream, so one in use is not shared.
+        """
+        if sum(guest.present for guest in self.guests.values()) >= MOST:
+            return None
+        stream = f"{self.stream}/{name}" if name else self._number()
+        guest = self.guests.get(stream)
+        if guest is None:
+            if len(self.guests) >= MOST_STREAMS:
+                return None
+            clock = self.options.clock
+            bucket = TokenBucket(self.rate, 2 * self.rate, clock)
+            guest = self.guests[stream] = Guest(stream, PayloadReader(stream, clock), bucket)
+        elif alone and guest.present:
+            return None
+        guest.present += 1
+        if not guest.opened or alone:
+            guest.opened = True
+            text, now = clean_line(redact(about), 200), self.options.clock()
+            sink.emit(StreamOpened(guest.stream, now, text, frozenset({Kind.TEXT}), Provenance.LIVE))
+            sink.emit(StateChanged(guest.stream, now, State.LIVE))
+        self.tell(sink)
+        return guest
+
+    def _number(self) -> str:
+        return next(
+            stream
+            for n in range(1, MOST_STREAMS + 2)
+            if (stream := f"{self.stream}/{n}") not in self.guests or not self.guests[stream].present
+        )
+
+    def leave(self, sink: Sink, guest: Guest, state: State | None, reason: str = "") -> None:
+        """A sender has gone; `state` is its stream's from now on, None where the next may go on with it."""
+        guest.present -= 1
+        for event in guest.reader.lost(reason or "the sender has left") if state is not None else ():
+            sink.emit(event)
+        if state is not None:
+            sink.emit(StateChanged(guest.stream, self.options.clock(), state, reason))
+        self.tell(sink)
+
+    def admit(self, sink: Sink, guest: Guest) -> None:
+        """Let one message of a sender in.
+
+        Raises:
+            RateLimited: it is too fast; the message is counted as dropped.
+        """
+        if wait := guest.bucket.take():
+            sink.emit(Dropped(guest.stream, self.options.clock(), Kind.TEXT, 1, "rate limit"))
+            raise RateLimited(wait)
+
+    def take(self, sink: Sink, guest: Guest, text: str, nbytes: int) -> None:
+        """One message of a sender becomes events. Raises `RateLimited` as `admit` does."""
+        self.admit(sink, guest)
+        for event in guest.reader.read(text, nbytes):
+            sink.emit(event)
+
+    def turn_away(self, sink: Sink, peer: str, why: str) -> None:
+        """Count and tell a refusal at the door."""
+        self.turned_away += 1
+        self.tell(sink, f"a sender from {peer} was refused: {why}")
+
+    def tell(self, sink: Sink, note: str = "") -> None:
+        """The listener's own state and figures."""
+        now = self.options.clock()
+        present = sum(guest.present for guest in self.guests.values())
+        token = "token needed" if self.token is not None else f"no token needed: {TOKEN} is not set"
+        text = f"listening on {self.address} ({token}), {present} sending"
+        sink.emit(StateChanged(self.stream, now, State.CONNECTING, f"{text}; {note}" if note else text))
+        sink.emit(Figures(self.stream, now, {"senders": present, "senders refused": self.turned_away}))
+
+
+def query_of(target: str) -> tuple[str, dict[str, list[str]]]:
+    """The path and the query of a request's target.
+
+    Raises:
+        ValueError: it has too many parameters.
+    """
+    path, _, query = target.partition("?")
+    return path, parse_qs(query, max_num_fields=16)
+
+
+def _local(origin: str) -> bool:
+    try:
+        return is_loopback(urlsplit(origin).hostname)
+    except ValueError:
+        return False

@@ -1,0 +1,401 @@
+"""Programs push text in, over WebSockets and HTTP: what arrives, who may, how fast, and what is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from midstream_adapters import ingest
+from midstream_adapters.base import Options, SourceError, supervise
+from midstream_adapters.events import (
+    Figures,
+    State,
+    StateChanged,
+    StreamOpened,
+    TextChunk,
+)
+from midstream_adapters.http_ingest import HttpListener
+from midstream_adapters.ingest import Door, TokenBucket
+from midstream_adapters.registry import open_source
+from midstream_adapters.ws_ingest import WebSocketListener
+from tests.adapters.recorder import FakeTime, Recorder, until
+
+TOKEN = {"MIDSTREAM_INGEST_TOKEN": "let-me-in-please"}
+BEARER = {"Authorization": "Bearer let-me-in-please"}
+
+
+@asynccontextmanager
+async def listening(scheme: str, **more: Any) -> AsyncGenerator[tuple[Recorder, int]]:
+    env = more.pop("env", {})
+    options = Options(env=env, **more)
+    sink = Recorder()
+    (listener,) = open_source(f"{scheme}+listen://127.0.0.1:0", options)
+    assert isinstance(listener, WebSocketListener | HttpListener)
+    task = asyncio.create_task(supervise(listener, sink, options))
+    await until(lambda: sink.of(Figures))
+    try:
+        yield sink, listener.port
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def texts(sink: Recorder, stream: str) -> list[tuple[str, str | None]]:
+    return [(chunk.text, chunk.role) for chunk in sink.of(TextChunk) if chunk.stream == stream]
+
+
+def states(sink: Recorder, stream: str) -> list[State]:
+    return [event.state for event in sink.of(StateChanged) if event.stream == stream]
+
+
+NAME = "127.0.0.1"
+
+
+# -- WebSocket
+
+
+async def test_what_is_sent_over_a_websocket_shows_and_its_end_is_told() -> None:
+    async with listening("ws") as (sink, port):
+        async with connect(f"ws://127.0.0.1:{port}/ingest/bot") as socket:
+            await socket.send("plain text")
+            await socket.send('{"text": "an object", "role": "assistant", "tokens": 2, "reward": 0.5}')
+            await socket.send("esc\x1b]0;title\x07aped")
+            await until(lambda: len(texts(sink, f"{NAME}/bot")) == 3)
+        await until(lambda: states(sink, f"{NAME}/bot")[-1:] == [State.ENDED])
+        assert texts(sink, f"{NAME}/bot") == [
+            ("plain text", None),
+            ("an object", "assistant"),
+            ("escaped", None),
+        ]
+        chunk = sink.of(TextChunk)[1]
+        assert (chunk.tokens, chunk.reward) == (2, 0.5)
+        assert [e.kinds for e in sink.of(StreamOpened) if e.stream == f"{NAME}/bot"] == [frozenset({"text"})]
+
+
+async def test_a_sender_that_comes_back_goes_on_with_its_stream_and_others_get_numbers() -> None:
+    async with listening("ws") as (sink, port):
+        for text in ("one", "two"):
+            async with connect(f"ws://127.0.0.1:{port}/ingest?stream=bot") as socket:
+                await socket.send(text)
+                await until(lambda wanted=text: (wanted, None) in texts(sink, f"{NAME}/bot"))  # type: ignore[misc]
+            await until(lambda: states(sink, f"{NAME}/bot")[-1] is State.ENDED)
+        async with (
+            connect(f"ws://127.0.0.1:{port}/ingest") as a,
+            connect(f"ws://127.0.0.1:{port}/ingest") as b,
+        ):
+            await a.send("first")
+            await b.send("second")
+            await until(lambda: texts(sink, f"{NAME}/1") and texts(sink, f"{NAME}/2"))
+            async with connect(f"ws://127.0.0.1:{port}/ingest/1") as c:
+                with pytest.raises(ConnectionClosed) as closed:
+                    await c.recv()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1013
+
+
+async def test_a_sender_that_is_cut_off_is_lost_not_ended() -> None:
+    async with listening("ws") as (sink, port):
+        socket = await connect(f"ws://127.0.0.1:{port}/ingest/bot")
+        await socket.send("hello")
+        await until(lambda: texts(sink, f"{NAME}/bot"))
+        socket.transport.abort()
+        await until(lambda: states(sink, f"{NAME}/bot")[-1] is State.RECONNECTING)
+
+
+async def test_tokens_paths_and_origins_are_checked() -> None:
+    time = FakeTime()
+    async with listening("ws", env=TOKEN, sleep=time.sleep) as (sink, port):
+        base = f"ws://127.0.0.1:{port}"
+        for url, headers, status in (
+            (f"{base}/ingest", {}, 401),
+            (f"{base}/ingest?token=let-me-in-pleasf", {}, 401),
+            (f"{base}/ingest", {"Authorization": "Basic let-me-in-please"}, 401),
+            (f"{base}/elsewhere", BEARER, 404),
+            (f"{base}/ingest/a/b", BEARER, 404),
+        ):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(url, additional_headers=headers)
+            assert refused.value.response.status_code == status
+        assert time.sleeps == [ingest.PENALTY] * 3
+        async with connect(f"{base}/ingest", additional_headers=BEARER):
+            await until(lambda: states(sink, f"{NAME}/1") == [State.LIVE])
+        async with connect(f"{base}/ingest?token=let-me-in-please", origin="https://evil.example"):  # type: ignore[arg-type]
+            await until(lambda: len(states(sink, f"{NAME}/1")) >= 2)
+        assert "let-me-in" not in repr(sink.events)
+    async with listening("ws") as (_, port):
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"ws://127.0.0.1:{port}/ingest", origin="https://evil.example")  # type: ignore[arg-type]
+        assert refused.value.response.status_code == 403
+        async with connect(f"ws://127.0.0.1:{port}/ingest", origin="http://localhost:3000"):  # type: ignore[arg-type]
+            pass
+
+
+async def test_who_sends_too_fast_is_told_and_what_was_shed_is_counted() -> None:
+    time = FakeTime()
+    async with listening("ws", env={"MIDSTREAM_INGEST_RATE": "2"}, clock=time.clock) as (sink, port):
+        async with connect(f"ws://127.0.0.1:{port}/ingest/bot") as socket:
+            for n in range(6):
+                await socket.send(f"message {n}")
+            replies = [json.loads(await socket.recv()) for _ in range(2)]
+            assert [reply["retry_after"] for reply in replies] == [0.5, 0.5]
+            time.now += 0.5
+            await socket.send("later")
+            await until(lambda: ("later", None) in texts(sink, f"{NAME}/bot"))
+        assert len(texts(sink, f"{NAME}/bot")) == 5  # four at once, and one after half a second
+        assert sum(sink.dropped.values()) == 2
+
+
+async def test_messages_that_are_too_big_end_the_connection_also_when_they_were_packed_small() -> None:
+    async with listening("ws") as (sink, port):
+        for big in ("x" * (ingest.MAX_MESSAGE + 1), "\0" * (40 << 20)):
+            async with connect(f"ws://127.0.0.1:{port}/ingest/bot", max_size=None) as socket:
+                await socket.send(big)
+                with pytest.raises(ConnectionClosed) as closed:
+                    await socket.recv()
+                assert closed.value.rcvd is not None
+                assert closed.value.rcvd.code == 1009
+        async with connect(f"ws://127.0.0.1:{port}/ingest/bot") as socket:  # and the listener stands
+            await socket.send("small")
+            await until(lambda: texts(sink, f"{NAME}/bot") == [("small", None)])
+
+
+async def test_binary_messages_are_counted_and_refused() -> None:
+    async with listening("ws") as (_, port), connect(f"ws://127.0.0.1:{port}/ingest") as socket:
+        await socket.send(b"\x00\x01")
+        assert "binary" in json.loads(await socket.recv())["error"]
+
+
+async def test_questions_are_answered_with_what_the_answerer_says() -> None:
+    asked: list[tuple[str, str, Any]] = []
+
+    async def answer(stream: str, what: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.append((stream, what, dict(arguments)))
+        if what == "compare":
+            raise ValueError("nothing to compare")
+        return {"said": what}
+
+    async with (
+        listening("ws", answer=answer) as (sink, port),
+        connect(f"ws://127.0.0.1:{port}/ingest/b") as socket,
+    ):
+        await socket.send('{"type": "process", "id": 7, "payload": {"message": "hello", "role": "user"}}')
+        assert json.loads(await socket.recv()) == {
+            "type": "result", "of": "process", "id": 7, "result": {"said": "process"},
+        }  # fmt: skip
+        await socket.send('{"type": "compare", "a": []}')
+        assert json.loads(await socket.recv()) == {
+            "type": "error",
+            "of": "compare",
+            "error": "nothing to compare",
+        }
+        await socket.send(
+            '{"type": "response.output_text.delta", "delta": "an answer"}'
+        )  # no question of ours
+        await until(lambda: len(texts(sink, f"{NAME}/b")) == 2)
+    assert texts(sink, f"{NAME}/b")[0] == ("hello", "user")
+    assert asked[0] == (f"{NAME}/b", "process", {"message": "hello", "role": "user"})
+
+
+async def test_without_an_answerer_questions_get_an_error() -> None:
+    async with listening("ws") as (_, port), connect(f"ws://127.0.0.1:{port}/ingest") as socket:
+        await socket.send('{"type": "status"}')
+        assert "switched off" in json.loads(await socket.recv())["error"]
+
+
+# -- HTTP
+
+
+def client(port: int) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20)
+
+
+async def test_lines_show_while_the_request_still_goes_on() -> None:
+    async with listening("http") as (sink, port), client(port) as http:
+        go_on = asyncio.Event()
+
+        async def body() -> AsyncGenerator[bytes]:
+            yield b"first line\r\nsec"
+            await go_on.wait()
+            yield b"ond line\n\nlast"
+
+        post = asyncio.create_task(
+            http.post("/ingest/log", content=body(), headers={"Content-Type": "text/plain"})
+        )
+        await until(lambda: texts(sink, f"{NAME}/log") == [("first line", None)])
+        assert not post.done()
+        go_on.set()
+        answer = await post
+        assert (answer.status_code, answer.json()) == (200, {"accepted": 3, "bytes": 29})
+        assert [text for text, _ in texts(sink, f"{NAME}/log")] == ["first line", "second line", "last"]
+
+
+async def test_every_kind_of_body() -> None:
+    async with listening("http") as (sink, port), client(port) as http:
+        for kind, body, accepted in (
+            ("application/x-ndjson", b'{"text": "a", "role": "user"}\n{"text": "b"}\n', 2),
+            ("application/json", b'[{"text": "c"},\n {"text": "d"}, "e"]', 3),
+            ("application/json; charset=utf-8", b'{\n"text":\n"f"}', 1),
+            ("text/event-stream", b'data: g\n\n: comment\n\ndata: {"text": "h"}\n\n', 2),
+            ("text/plain", "ümlaut\n".encode(), 1),
+        ):
+            answer = await http.post("/ingest", content=body, headers={"Content-Type": kind})
+            assert (answer.status_code, answer.json()) == (200, {"accepted": accepted, "bytes": len(body)})
+        assert [text for text, _ in texts(sink, f"{NAME}/posts")] == [
+            "a",
+            "b",
+            "c",
+            "d",
+            "e",
+            "f",
+            "g",
+            "h",
+            "ümlaut",
+        ]
+        assert states(sink, f"{NAME}/posts") == [State.LIVE]  # posts come and go, their stream stays
+        assert sum(e.nbytes for e in sink.events if hasattr(e, "nbytes")) >= 140
+
+
+async def test_refusals_say_why_and_lose_nothing_else() -> None:
+    time = FakeTime()
+    async with listening("http", env=TOKEN, sleep=time.sleep) as (sink, port), client(port) as http:
+        kind = {"Content-Type": "text/plain"}
+        assert (await http.get("/ingest")).status_code == 405
+        assert (await http.post("/other", content=b"x", headers=kind)).status_code == 404
+        assert (await http.post("/ingest", content=b"x", headers=kind)).status_code == 401
+        wrong = {**kind, "Authorization": "Bearer nope"}
+        answer = await http.post("/ingest", content=b"x", headers=wrong)
+        assert (answer.status_code, answer.json()["error"]) == (401, "wrong or missing token")
+        assert time.sleeps == [ingest.PENALTY] * 2
+        image = {**BEARER, "Content-Type": "image/png"}
+        assert (await http.post("/ingest", content=b"x", headers=image)).status_code == 415
+        broken = {**BEARER, "Content-Type": "application/json"}
+        assert (await http.post("/ingest", content=b"{", headers=broken)).status_code == 400
+        big = await http.post("/ingest", content=b"[" + b" " * (2 << 20) + b"]", headers=broken)
+        assert big.status_code == 413
+        assert not sink.of(TextChunk)
+        assert (await http.post("/ingest", content=b"x", headers={**BEARER, **kind})).json()["accepted"] == 1
+
+
+async def test_pages_of_other_sites_may_not_post() -> None:
+    async with listening("http") as (sink, port), client(port) as http:
+        headers = {"Content-Type": "text/plain", "Origin": "https://evil.example"}
+        assert (await http.post("/ingest", content=b"x", headers=headers)).status_code == 403
+        headers["Origin"] = "http://127.0.0.1:5173"
+        assert (await http.post("/ingest", content=b"x", headers=headers)).status_code == 200
+        assert len(sink.of(TextChunk)) == 1
+
+
+async def test_a_flood_is_refused_with_a_time_to_wait() -> None:
+    time = FakeTime()
+    env = {"MIDSTREAM_INGEST_RATE": "10"}
+    async with listening("http", env=env, clock=time.clock) as (sink, port), client(port) as http:
+        answer = await http.post("/ingest", content=b"x\n" * 100, headers={"Content-Type": "text/plain"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert answer.json()["accepted"] == 20
+        assert len(sink.of(TextChunk)) == 20
+        time.now += 1.0
+        answer = await http.post("/ingest", content=b"y\n" * 10, headers={"Content-Type": "text/plain"})
+        assert answer.json() == {"accepted": 10, "bytes": 20}
+
+
+async def test_a_long_line_comes_in_parts_and_a_sender_that_breaks_off_keeps_what_it_sent() -> None:
+    async with listening("http") as (sink, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /ingest/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 9999999\r\n\r\n"
+        )
+        writer.write(b"a" * (3 << 20) + b"\nwhole\nhalf")
+        await until(lambda: ("whole", None) in texts(sink, f"{NAME}/x"))
+        writer.transport.abort()
+        del reader
+        assert sum(len(text) for text, _ in texts(sink, f"{NAME}/x")) == (3 << 20) + len("whole")
+        figures = lambda: [e.values["senders"] for e in sink.of(Figures) if e.stream == NAME]  # noqa: E731
+        await until(lambda: figures()[-1] == 0)
+
+
+async def test_a_sink_that_is_full_makes_the_sender_wait() -> None:
+    async with listening("http") as (sink, port), client(port) as http:
+        sink.room.clear()
+        post = asyncio.create_task(
+            http.post("/ingest", content=b"x\n", headers={"Content-Type": "text/plain"})
+        )
+        await until(lambda: sink.of(TextChunk))
+        await asyncio.sleep(0.05)
+        assert not post.done()
+        sink.room.set()
+        assert (await post).status_code == 200
+
+
+# -- addresses
+
+
+@pytest.mark.parametrize(
+    ("source", "env", "why"),
+    [
+        ("ws+listen://0.0.0.0:1", {}, "MIDSTREAM_INGEST_TOKEN"),
+        ("http+listen://127.0.0.1:1/a?token=b", {}, "has no token in it"),
+        ("http+listen://u:p@127.0.0.1:1", {}, "has no token in it"),
+        ("ws+listen://127.0.0.1:99999", {}, "not an address"),
+        ("ws+listen://127.0.0.1:1/a b", {}, "not a path"),
+        ("ws+listen://127.0.0.1:1", {"MIDSTREAM_INGEST_RATE": "-1"}, "above zero"),
+    ],
+)
+def test_addresses_that_cannot_be(source: str, env: dict[str, str], why: str) -> None:
+    with pytest.raises(SourceError, match=why):
+        open_source(source, Options(env=env))
+
+
+def test_defaults() -> None:
+    (listener,) = open_source("ws+listen://", Options(env={}))
+    assert listener.info.source == "ws+listen://127.0.0.1:8787/ingest"
+
+
+async def test_a_port_that_is_taken_is_told() -> None:
+    async with listening("http") as (_, port):
+        (listener,) = open_source(f"ws+listen://127.0.0.1:{port}", Options(env={}))
+        sink = Recorder()
+        assert await supervise(listener, sink, Options(env={})) is State.FAILED
+        assert "can't listen on" in sink.of(StateChanged)[-1].reason
+
+
+# -- the bucket
+
+
+@given(
+    rate=st.floats(0.5, 1000.0),
+    steps=st.lists(st.floats(0.0, 3.0), min_size=1, max_size=60),
+)
+def test_a_bucket_never_lets_more_through_than_rate_and_burst(rate: float, steps: list[float]) -> None:
+    time = FakeTime(0.0)
+    bucket = TokenBucket(rate, 2 * rate + 1, time.clock)
+    passed = 0
+    for step in steps:
+        time.now += step
+        while not (wait := bucket.take()):
+            passed += 1
+        assert 0.0 < wait <= 1.0 / rate
+        assert passed <= 2 * rate + 1 + rate * time.now + 1e-6
+    time.now += wait * (1 + 1e-9) + 1e-9
+    assert bucket.take() == 0.0  # after the wait that it told, one passes
+
+
+def test_the_number_of_senders_is_bounded() -> None:
+    door = Door.of("ws+listen://127.0.0.1:0", "in", Options(env={}), 1)
+    sink = Recorder()
+    guests = [door.enter(sink, "", "x", alone=True) for _ in range(ingest.MOST + 3)]
+    assert sum(guest is not None for guest in guests) == ingest.MOST
+    assert guests[0] is not None
+    door.leave(sink, guests[0], State.ENDED)
+    again = door.enter(sink, "", "x", alone=True)
+    assert again is not None
+    assert again.stream == "in/1"
