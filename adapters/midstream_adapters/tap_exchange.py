@@ -155,7 +155,7 @@ class Exchange:
         if self._status >= 400:
             said = refused(self._status, detail(self._whole.decode("utf-8", "replace")), self._wait)
             wait = said.retry_after if isinstance(said, Interrupted) else None
-            self._finish(f"{said}" + (f"; it asks to wait {wait:g} s" if wait else ""))
+            self._finish(redact(str(said)) + (f"; it asks to wait {wait:g} s" if wait else ""))
             return
         if self._reader is not None:
             if self._decoder is None:
