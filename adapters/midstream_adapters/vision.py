@@ -250,10 +250,9 @@ class Eyes:
             self._load()
         while True:
             with self._changed:
-                if self.problem or not self._changed.wait_for(
-                    lambda: self._queue, _IDLE if self._eyes else 0.0
-                ):
-                    self._thread = None
+                self._changed.wait_for(lambda: self._queue or not self._eyes, _IDLE)
+                if self.problem or not self._queue:
+                    self._thread = None  # under the lock: whoever finds something to look at starts another
                     return
                 stream, _ = self._queue.popitem(last=False)
                 eye = self._eyes[stream]

@@ -147,23 +147,24 @@ class Yolo:
 
     def __init__(self, path: Path, least: float = LEAST_SCORE) -> None:
         self.name = clean_line(path.name, 60)
+        self._session = open_session(path)
+        self._least = least
         try:
-            self._session = open_session(path)
-            meta = self._session.get_modelmeta().custom_metadata_map
-            if (task := meta.get("task", "detect")) not in _TASKS:
-                raise Unusable(f"its task is {clean_line(task, 20)}, not detection")
-            self._input = self._read_input(meta)
-            self._names = names_of(meta)
-            self._least = least
-            grey = np.full((self._input.height, self._input.width, 3), _GREY, np.uint8)
-            shape = self._run(grey).shape
-            told_ = None if self._names is None else len(self._names)
-            self._layout, self._classes = layout_of(shape, told_, self._input.width, self._input.height)
+            self._meet(self._session.get_modelmeta().custom_metadata_map)
         except Unusable as error:
-            text = str(error)
-            raise Unusable(
-                text if self.name[:39] in text or "pip install" in text else f"{self.name}: {text}"
-            ) from None
+            raise Unusable(f"{self.name}: {error}") from None
+
+    def _meet(self, meta: Mapping[str, str]) -> None:
+        """Find out what the model takes and gives, with a grey picture."""
+        if (task := meta.get("task", "detect")) not in _TASKS:
+            raise Unusable(f"its task is {clean_line(task, 20)}, not detection")
+        self._input = self._read_input(meta)
+        self._names = names_of(meta)
+        grey = np.full((self._input.height, self._input.width, 3), _GREY, np.uint8)
+        told_ = None if self._names is None else len(self._names)
+        self._layout, self._classes = layout_of(
+            self._run(grey).shape, told_, self._input.width, self._input.height
+        )
 
     def fit(self, width: int, height: int) -> tuple[int, int]:
         """The size at which a picture of `width` by `height` fits into the network's input, shape kept."""
@@ -174,7 +175,7 @@ class Yolo:
     def detect(self, picture: Picture) -> tuple[Box, ...]:
         high, wide = picture.shape[:2]
         whole, left, top = letterbox(picture, self._input.width, self._input.height)
-        edges, scores, classes = decode(self._run(whole), self._layout, self._classes)
+        output = self._run(whole)
         place = np.array([left, top, left, top], np.float32)
         extent = np.array([wide, high, wide, high], np.float32)
         names = self._names
@@ -182,6 +183,7 @@ class Yolo:
             names = [f"class {n}" for n in range(min(self._classes, MOST_CLASSES))]
         doubles = None if self._layout is Layout.FINAL else MOST_IOU
         with np.errstate(invalid="ignore", over="ignore"):
+            edges, scores, classes = decode(output, self._layout, self._classes)
             edges = (edges - place) / extent
         return told(edges, scores, classes, names, least=self._least, most_iou=doubles)
 
