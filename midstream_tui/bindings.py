@@ -1,37 +1,94 @@
-"""Every key of the dashboard, with an id by which a user can remap it and a tooltip by which it explains itself."""
+"""Every key, with an id by which a user can remap it and a tooltip by which it explains itself.
+
+Left out on purpose: ctrl+a and ctrl+b (prefixes of screen and tmux), ctrl+s, ctrl+q and ctrl+z (the terminal's own),
+ctrl+h, ctrl+i, ctrl+j, ctrl+m and ctrl+[ (other names of backspace, tab, enter and escape), function keys but F1.
+"""
 
 from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
-APP: list[BindingType] = [
-    Binding("q", "quit", "Quit", id="app.quit", tooltip="End all streams and leave"),
-    Binding(
-        "ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True, tooltip="The same as Quit"
-    ),
-]
+DIGITS = "1234567890"
+"""The keys of the first ten panels."""
 
-DASHBOARD: list[BindingType] = [
-    Binding("s", "app.streams", "Streams", id="streams.pick", tooltip="Add, select or close streams"),
-    Binding("e", "app.export", "Export", id="export.snapshot", tooltip="Write this moment as JSON and SVG"),
-    Binding("space", "app.pause", "Pause", id="view.pause", tooltip="Freeze the view; ingest goes on"),
-    Binding("o", "app.observable", "Observable", id="analysis.observable", tooltip="Analyse the next observable"),
-    Binding("right_square_bracket", "app.refresh(1)", "Slower", id="view.slower", show=False, tooltip="Refresh less"),
-    Binding("left_square_bracket", "app.refresh(-1)", "Faster", id="view.faster", show=False, tooltip="Refresh more"),
-    Binding("t", "app.theme", "Theme", id="view.theme", show=False, tooltip="The next theme"),
-    Binding("c", "app.reconnect", "Reconnect", id="streams.reconnect", show=False, tooltip="Connect the stream anew"),
-    Binding("x", "app.close_stream", "Close stream", id="streams.close", show=False, tooltip="Close the stream"),
-    Binding("tab,right", "app.focus_next", "Next", id="focus.next", show=False, tooltip="To the next panel"),
-    Binding("shift+tab,left", "app.focus_previous", "Back", id="focus.previous", show=False, tooltip="The one before"),
-    Binding("question_mark,f1", "app.help", "Help", id="help.show", tooltip="Keys and what every figure means"),
+
+def _key(keys: str, action: str, label: str, name: str, tooltip: str) -> Binding:
+    """A key that the footer shows; ``name`` is the id."""
+    return Binding(keys, action, label, id=name, tooltip=tooltip)
+
+
+def _quiet(keys: str, action: str, label: str, name: str, tooltip: str) -> Binding:
+    """A key that only the help shows."""
+    return Binding(keys, action, label, id=name, tooltip=tooltip, show=False)
+
+
+def _panel(number: int) -> Binding:
+    return Binding(
+        DIGITS[number - 1],
+        f"toggle_panel({number})",
+        f"Panel {number}",
+        id=f"panel.{number}",
+        show=False,
+        tooltip=f"Show or hide panel {number}",
+    )
+
+
+APP: list[BindingType] = [
+    _key("q", "quit", "Quit", "app.quit", "End all streams and leave"),
+    Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True, tooltip="The same as Quit"),
+    _quiet("ctrl+p,colon", "command_palette", "Commands", "app.palette", "Find a command by name"),
+]  # fmt: skip
+
+LIVE: list[BindingType] = [
+    _key("s", "app.streams", "Streams", "streams.pick", "Add, select, edit or close streams"),
+    _key("a", "app.overview", "All", "screen.overview", "All streams in a table, the worst on top"),
+    _key("d", "app.detail", "Detail", "screen.detail", "All panels and charts of the selected stream"),
+    _quiet("escape", "back", "Back", "screen.back", "Back: out of one panel, out of a screen"),
+    _key("e", "app.export", "Export", "export.snapshot", "Write this moment as JSON and SVG"),
+    _key("space", "app.pause", "Freeze", "view.pause", "Freeze the view; ingest goes on"),
+    _quiet("z,M", "maximise", "Zoom panel", "view.maximise", "Give the focused panel all the room, or take it back"),
+    _key("v", "layout", "Layout", "view.layout", "The next layout"),
+    *(_panel(number) for number in range(1, len(DIGITS) + 1)),
+    _quiet("o", "app.observable", "Observable", "analysis.observable", "Analyse the next observable"),
+    _quiet("right_square_bracket", "app.refresh(1)", "Slower", "view.slower", "Refresh less often"),
+    _quiet("left_square_bracket", "app.refresh(-1)", "Faster", "view.faster", "Refresh more often"),
+    _quiet("t", "app.theme", "Theme", "view.theme", "The next theme"),
+    _quiet("m", "app.mouse", "Mouse", "app.mouse", "Mouse off (the terminal selects text) or on"),
+    _quiet("c", "app.reconnect", "Reconnect", "streams.reconnect", "Connect the selected stream anew"),
+    _quiet("x", "app.close_stream", "Close stream", "streams.close", "Close the selected stream"),
+    _quiet("i", "app.stream_options", "Options", "streams.options", "Options of the selected stream"),
+    _quiet("p", "app.ask", "Ask", "streams.ask", "Ask the selected model a question"),
+    _quiet("tab,right,l", "app.focus_next", "Next", "focus.next", "To the next panel"),
+    _quiet("shift+tab,left,h", "app.focus_previous", "Previous", "focus.previous", "To the panel before"),
+    _key("question_mark,f1", "app.help", "Help", "help.show", "Keys, and what every figure here means"),
+]  # fmt: skip
+
+DETAIL: list[BindingType] = [
+    _key("n", "stream(1)", "Next stream", "detail.next", "The next stream"),
+    _quiet("N", "stream(-1)", "Previous stream", "detail.previous", "The stream before"),
+    _key("plus,equals_sign", "zoom(1)", "Zoom in", "detail.zoom_in", "Less time on every chart, more of it seen"),
+    _key("minus", "zoom(-1)", "Zoom out", "detail.zoom_out", "More time on every chart"),
 ]  # fmt: skip
 
 PICKER: list[BindingType] = [
-    Binding("escape", "cancel", "Back", id="picker.cancel", tooltip="Back to the dashboard"),
-    Binding("delete,ctrl+x", "remove", "Close", id="picker.remove", tooltip="Close the stream, or drop a recent one"),
-    Binding("down", "to_list", "List", id="picker.list", show=False, tooltip="From the address to the list"),
+    _key("escape", "cancel", "Back", "picker.cancel", "Back to the dashboard"),
+    _key("delete,ctrl+x", "remove", "Close", "picker.remove", "Close the stream, or drop a recent one"),
+    _key("ctrl+e", "edit", "Edit", "picker.edit", "Put the address into the field to change it"),
+    _key("ctrl+r", "reconnect", "Reconnect", "picker.reconnect", "Connect the stream anew"),
+    _key("ctrl+o", "options", "Options", "picker.options", "Options of the stream"),
+    _quiet("down", "to_list", "List", "picker.list", "From the address to the list"),
 ]  # fmt: skip
 
-HELP: list[BindingType] = [
-    Binding("escape,question_mark,f1,q", "dismiss", "Back", id="help.close", tooltip="Back to the dashboard"),
+MODAL: list[BindingType] = [
+    _key("escape", "dismiss", "Back", "modal.close", "Back, and change nothing"),
 ]
+
+HELP: list[BindingType] = [
+    _key("escape,question_mark,f1,q", "dismiss", "Back", "help.close", "Back to the screen before"),
+    _quiet("j,down", "page.scroll_down", "Down", "help.down", "One line down"),
+    _quiet("k,up", "page.scroll_up", "Up", "help.up", "One line up"),
+    _quiet("g,home", "page.scroll_home", "Start", "help.home", "To the start"),
+    _quiet("G,end", "page.scroll_end", "End", "help.end", "To the end"),
+    _quiet("ctrl+d,pagedown", "page.page_down", "Page down", "help.page_down", "One page down"),
+    _quiet("ctrl+u,pageup", "page.page_up", "Page up", "help.page_up", "One page up"),
+]  # fmt: skip

@@ -89,5 +89,35 @@ MIDSTREAM_CVD = Theme(
     },
 )
 
-THEMES = (MIDSTREAM, MIDSTREAM_LIGHT, MIDSTREAM_CVD)
+# The same palette on white: its yellow and sky blue are too light there to be read, so they are darkened.
+MIDSTREAM_CVD_LIGHT = Theme(
+    name="midstream-cvd-light",
+    primary="#0072b2",
+    secondary="#3a5f8a",
+    accent="#a3457a",
+    success="#0072b2",
+    warning="#806a00",
+    error="#b84300",
+    foreground="#1d2733",
+    background="#fbfcfd",
+    surface="#f1f4f7",
+    panel="#e5eaef",
+    boost="#dcebf2",
+    dark=False,
+    variables={
+        "text-primary": "#1d2733",
+        "text-success": "#0072b2",
+        "text-warning": "#806a00",
+        "text-error": "#b84300",
+        "text-accent": "#a3457a",
+        "text-muted": "#5a6775",
+        "border": "#0072b2",
+        "border-blurred": "#bcc7d1",
+        "footer-key-foreground": "#0072b2",
+    },
+)
+
+THEMES = (MIDSTREAM, MIDSTREAM_LIGHT, MIDSTREAM_CVD, MIDSTREAM_CVD_LIGHT)
+CYCLE = [theme.name for theme in THEMES]
+"""What the theme key goes through; the palette has Textual's own as well."""
 DEFAULT_THEME = MIDSTREAM.name

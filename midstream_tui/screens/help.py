@@ -1,4 +1,4 @@
-"""Help: every key, and what every figure on the dashboard means, with its formula."""
+"""Help on the screen that it was asked for on: its keys, and every figure it shows, with formula, unit and source."""
 
 from __future__ import annotations
 
@@ -8,75 +8,89 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from midstream_tui.bindings import APP, DASHBOARD, HELP
+from midstream_tui.bindings import HELP
+from midstream_tui.glossary import PROVENANCE, terms
+from midstream_widgets.line_panel import LinePanel
 
-FIGURES = (
-    ("Messages Processed", "whole messages that came; the pieces of one answer are one message"),
-    (
-        "Total Tokens",
-        "as the sources counted them; ~ where some are estimated (a piece is 1, text is 4 letters each)",
-    ),
-    ("FPS", "video frames received a second, over 3 s, all streams together"),
-    ("Latency", "from arrival in this process to the count on screen, median and 99th percentile"),
-    ("TTFT", "time to first token: request written to first non-empty chunk, the latest turn's"),
-    ("Bandwidth", "bytes received a second over 3 s, before decoding"),
-    ("Loop lag", "how late the event loop wakes up, 99th percentile: the monitor's own health"),
-    (
-        "Attractor Type",
-        "what the series does, told by which model forecasts it; never by the exponent's sign",
-    ),
-    ("Lyapunov Exp", "growth rate of small differences (Rosenstein); withheld unless the growth is a line"),
-    ("Stability", "STABLE: bounded, neither level nor spread trends; UNSTABLE: it grows"),
-    ("Chaos", "CHAOTIC when only a nonlinear model forecasts it, else ORDERED"),
-    ("Avg Reward", "mean of the rewards that messages carried"),
-    ("greeting (95%)", "a conversational move and its calibrated probability"),
-    ("stalled", "live, but silent for longer than 2 s (text between turns 10 s) and 3 times its usual gap"),
-)
+_KEYS = 20
+_NAME = 20
+_DIGITS = "panel."
 
 
 class HelpScreen(ModalScreen[None]):
-    """A scrolling page; Escape closes it."""
+    """A scrolling page about ``about``, the screen below; Escape closes it."""
 
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
-        width: 96; max-width: 96%; height: auto; max-height: 92%;
+        width: 104; max-width: 96%; height: auto; max-height: 92%;
         border: round $border; background: $surface; padding: 1 2;
         border-title-color: $text-primary;
+        border-subtitle-color: $text-muted;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = HELP
 
+    def __init__(self, about: Screen[object]) -> None:
+        super().__init__()
+        self._about = about
+        self._focused = about.focused
+
     def compose(self) -> ComposeResult:
-        with VerticalScroll() as page:
-            page.border_title = Content("Help")
+        place = getattr(self._about, "place", "")
+        with VerticalScroll(id="page") as page:
+            page.border_title = Content(f"Help: {place}" if place else "Help")
+            page.border_subtitle = Content("escape: back")
             yield Static(self._page())
 
     def _page(self) -> Content:
-        lines: list[Content] = [Content.styled("Keys", "bold $text-primary")]
-        for binding in [*DASHBOARD, *APP]:
-            if isinstance(binding, Binding):
-                keys = " ".join(self._key(key) for key in binding.key.split(","))
-                lines.append(Content.assemble((f"{keys:<18}", "$text-accent"), binding.tooltip))
-        lines.append(
-            Content.assemble(
-                (f"{'up down pgup pgdn':<18}", "$text-accent"), "Within a panel; home and end, too"
+        lines: list[Content] = []
+        for title, bindings in self._groups():
+            lines += [Content.styled(title, "bold $text-primary"), *bindings, Content("")]
+        shown = [panel.id for panel in self._about.query(LinePanel) if panel.id and panel.display]
+        lines.append(Content.styled("Figures on this screen", "bold $text-primary"))
+        for term in terms([*shown, "title"]):
+            unit = f" [{term.unit}]" if term.unit else ""
+            source = f" ({term.source})" if term.source else ""
+            lines.append(
+                Content.assemble(
+                    (f"{term.name:<{_NAME}} ", "$text-accent"), term.meaning, (unit + source, "$text-muted")
+                )
             )
-        )
-        lines += [Content(""), Content.styled("Figures", "bold $text-primary")]
-        for name, meaning in FIGURES:
-            lines.append(Content.assemble((f"{name:<20}", "$text-accent"), meaning))
-        lines += [
-            Content(""),
-            Content(
-                "Every figure is live, from a file, replayed or simulated, and says so; ~ marks an estimate."
-            ),
-            Content("Insufficient data is a result: no number is ever made up."),
-        ]
-        return Content("\n").join(lines)
+        return Content("\n").join([*lines, Content(""), *map(Content, PROVENANCE)])
 
-    def _key(self, key: str) -> str:
-        return self.app.get_key_display(Binding(key, ""))
+    def _groups(self) -> list[tuple[str, list[Content]]]:
+        """Keys of the focused panel, of the screen and of the program, as they are mapped now."""
+        groups: list[tuple[str, list[Content]]] = []
+        told: set[str] = set()
+        nodes = [self._focused, self._about, self.app]
+        for title, node in zip(
+            ("Keys of this panel", "Keys of this screen", "Everywhere"), nodes, strict=True
+        ):
+            if node is None:
+                continue
+            by_id: dict[str, tuple[Binding, list[str]]] = {}
+            for key, binding in node._bindings:
+                if binding.tooltip:
+                    by_id.setdefault(_topic(binding), (binding, []))[1].append(key)
+            lines = [self._line(name, *both) for name, both in by_id.items() if name not in told]
+            told |= set(by_id)
+            if lines:
+                groups.append((title, lines))
+        return groups
+
+    def _line(self, name: str, binding: Binding, keys: list[str]) -> Content:
+        mapped = self.app._keymap.get(binding.id or "") if binding.id else None
+        names = mapped.split(",") if mapped and name != _DIGITS else keys
+        shown = " ".join(self.app.get_key_display(Binding(key, "")) for key in names)
+        about = "Show or hide the panel of that number" if name == _DIGITS else binding.tooltip
+        return Content.assemble((f"{shown:<{_KEYS}} ", "$text-accent"), about)
+
+
+def _topic(binding: Binding) -> str:
+    """What a line of the list is about: the digits share one."""
+    name = binding.id or binding.action
+    return _DIGITS if name.startswith(_DIGITS) and name[len(_DIGITS) :].isdecimal() else name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -17,66 +19,120 @@ from midstream_adapters.base import SourceError
 from midstream_adapters.redact import redact
 from midstream_adapters.registry import kind_of, known_kinds
 from midstream_tui.bindings import PICKER
-from midstream_tui.screens.choice import Choice, Remove
-from midstream_widgets.glyphs import STATES
+from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
+from midstream_widgets import glyphs
+from midstream_widgets.lines import plain
 
-_COLOURS = {
+COLOURS = {
     "good": "$text-success",
     "warning": "$text-warning",
     "error": "$text-error",
     "muted": "$text-muted",
 }
+LOOK_EVERY = 0.5
+"""Seconds between two looks at the states of the open streams."""
 
 
 class PickerScreen(ModalScreen[Choice | None]):
-    """Dismisses with what was chosen, or None. Closing a stream is said at once, by `Remove`."""
+    """Dismisses with what was chosen, or None. What is done to a stream meanwhile is said at once, by a message.
+
+    ``streams`` gives the open streams as they are now: their states are shown live while they connect.
+    """
 
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = PICKER
 
-    def __init__(self, streams: list[Choice], configured: list[str], recent: list[str]) -> None:
+    def __init__(self, streams: Callable[[], list[Choice]], configured: list[str], recent: list[str]) -> None:
         super().__init__()
-        self._choices = [
-            *streams,
+        self._streams = streams
+        self._addresses = [
             *(Choice("configured", source, redact(source)) for source in configured),
             *(Choice("recent", source, redact(source)) for source in recent if source not in configured),
         ]
+        self._choices = [*streams(), *self._addresses]
+        self._gone: set[str] = set()
+        self._editing: Choice | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content("Streams")
             yield Input(placeholder="address of a stream, a file, or sim:all", id="address")
-            yield Static(id="error")
+            yield Static(id="said")
             yield OptionList(id="choices")
             yield Static(Content(f"A source is one of\n{known_kinds()}"), id="kinds")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self._fill()
+        self.set_interval(LOOK_EVERY, self._look)
+
+    # -- the list
+
+    def _look(self) -> None:
+        """Show the states of now; a list that would look the same is left alone."""
+        streams = [choice for choice in self._streams() if choice.value not in self._gone]
+        choices = [*streams, *self._addresses]
+        if choices != self._choices:
+            self._choices = choices
+            self._fill()
 
     def _fill(self) -> None:
         listed = self.query_one(OptionList)
-        at = listed.highlighted
+        at = self._highlighted()
+        index = listed.highlighted
         listed.clear_options()
         for heading, kind in (("Open", "stream"), ("Configured", "configured"), ("Recent", "recent")):
             choices = [choice for choice in self._choices if choice.kind == kind]
             if choices:
                 listed.add_option(Option(Content.styled(heading, "bold $text-muted"), disabled=True))
             for choice in choices:
-                listed.add_option(Option(self._prompt(choice), id=f"{choice.kind}:{choice.value}"))
+                listed.add_option(Option(self._prompt(choice), id=_id(choice)))
         listed.display = bool(self._choices)
-        if at is not None and listed.option_count:
-            listed.highlighted = min(at, listed.option_count - 1)
+        if at is not None and any(_id(choice) == at for choice in self._choices):
+            listed.highlighted = listed.get_option_index(at)
+        elif index is not None and listed.option_count:
+            listed.highlighted = min(index, listed.option_count - 1)
 
     @staticmethod
     def _prompt(choice: Choice) -> Content:
         if choice.kind != "stream":
-            return Content(f"  {choice.label}")
-        glyph = STATES[choice.state]
-        return Content.assemble("  ", (f"{glyph.text:<15}", _COLOURS[glyph.style]), choice.label)
+            return Content(f"  {plain(choice.label)}")
+        glyph = glyphs.state(choice.state)
+        colour = COLOURS.get(glyph.style, "$text-muted")
+        said = Content.assemble("  ", (f"{glyph.text:<15}", colour), plain(choice.label))
+        if choice.reason and choice.state != "live":
+            said += Content.assemble("  ", (plain(choice.reason), colour))
+        return said
 
-    def _choice(self, option_id: str | None) -> Choice | None:
-        return next((c for c in self._choices if f"{c.kind}:{c.value}" == option_id), None)
+    def _highlighted(self) -> str | None:
+        listed = self.query_one(OptionList)
+        if listed.highlighted is None or not listed.option_count:
+            return None
+        return listed.get_option_at_index(listed.highlighted).id
+
+    def _choice(self, option_id: str | None = None) -> Choice | None:
+        wanted = option_id or self._highlighted()
+        return next((choice for choice in self._choices if _id(choice) == wanted), None)
+
+    # -- the address
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        """Say of what kind the address is, as far as it goes; what is not finished is not called wrong."""
+        source = event.value.strip()
+        said = Content("")
+        if source:
+            try:
+                kind = kind_of(source)
+            except SourceError as error:
+                said = Content.styled(f"… {plain(str(error))}", "$text-muted")
+            else:
+                masked = redact(source)
+                shown = f"  shown as {plain(masked)}" if masked != source else ""
+                said = Content.assemble((f"✓ {kind.about}", "$text-success"), (shown, "$text-muted"))
+        if self._editing is not None:
+            said = Content.assemble((f"in place of {plain(self._editing.label)}\n", "$text-warning"), said)
+        self.query_one("#said", Static).update(said)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -86,22 +142,31 @@ class PickerScreen(ModalScreen[Choice | None]):
         try:
             kind_of(source)
         except SourceError as error:
-            self.query_one("#error", Static).update(Content.styled(f"✗ {error}", "$text-error"))
+            self.query_one("#said", Static).update(Content.styled(f"✗ {plain(str(error))}", "$text-error"))
             return
-        self.dismiss(Choice("recent", source, redact(source)))
-
-    @on(Input.Changed)
-    def _typed(self) -> None:
-        self.query_one("#error", Static).update("")
+        chosen = Choice("recent", source, redact(source))
+        if (before := self._editing) is not None:
+            if before.kind == "recent":
+                self.post_message(Remove(before))
+            elif before.kind == "stream" and before.asked != source:
+                chosen = replace(chosen, replaces=before.value)
+        self.dismiss(chosen)
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
-        choice = self._choice(event.option_id)
-        if choice is not None:
+        if (choice := self._choice(event.option_id)) is not None:
             self.dismiss(choice)
 
+    # -- keys
+
     def action_cancel(self) -> None:
-        self.dismiss(None)
+        """Out of an edit, then out of the picker."""
+        if self._editing is None:
+            self.dismiss(None)
+            return
+        self._editing = None
+        address = self.query_one(Input)
+        address.password, address.value = False, ""
 
     def action_to_list(self) -> None:
         """Down from the address goes to the list."""
@@ -111,12 +176,37 @@ class PickerScreen(ModalScreen[Choice | None]):
             if listed.highlighted is None:
                 listed.action_first()
 
-    def action_remove(self) -> None:
-        listed = self.query_one(OptionList)
-        if listed.highlighted is None or not listed.display:
+    def action_edit(self) -> None:
+        """The address of the highlighted entry goes into the field; one that holds a secret is not to be read there."""
+        choice = self._choice()
+        source = choice.asked if choice is not None and choice.kind == "stream" else choice and choice.value
+        if choice is None or not source:
             return
-        choice = self._choice(listed.get_option_at_index(listed.highlighted).id)
+        self._editing = choice
+        address = self.query_one(Input)
+        address.password = redact(source) != source
+        address.value = source
+        address.focus()
+
+    def action_remove(self) -> None:
+        choice = self._choice()
         if choice is not None and choice.kind != "configured":
-            self._choices.remove(choice)
+            self._gone.add(choice.value)
+            self._choices = [each for each in self._choices if each != choice]
+            self._addresses = [each for each in self._addresses if each != choice]
             self._fill()
             self.post_message(Remove(choice))
+
+    def action_reconnect(self) -> None:
+        choice = self._choice()
+        if choice is not None and choice.kind == "stream":
+            self.post_message(Reconnect(choice.value))
+
+    def action_options(self) -> None:
+        choice = self._choice()
+        if choice is not None and choice.kind == "stream":
+            self.post_message(ChangeOptions(choice.value))
+
+
+def _id(choice: Choice) -> str:
+    return f"{choice.kind}:{choice.value}"

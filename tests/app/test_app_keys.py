@@ -7,22 +7,30 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Input, OptionList
+from textual.widgets import Input, OptionList, Select
 
 from midstream_adapters.base import Options
 from midstream_adapters.events import TextChunk
-from midstream_tui import bindings
+from midstream_tui import bindings, layouts
 from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
-from midstream_tui.hub import Hub
+from midstream_tui.hub import Hub, Source
+from midstream_tui.screens.detail import DetailScreen
 from midstream_tui.screens.help import HelpScreen
+from midstream_tui.screens.options import OptionsScreen
+from midstream_tui.screens.overview import OverviewScreen
 from midstream_tui.screens.picker import PickerScreen
+from midstream_tui.screens.prompt import PromptScreen
+from midstream_widgets.charts.base import ChartPanel
 from midstream_widgets.line_panel import LinePanel
+from midstream_widgets.stream_table import StreamTable
 
 from .conftest import frame, live, opened
 
@@ -64,9 +72,25 @@ def app_of(pilot: Keys) -> MidStreamApp:
 
 
 def text_of(pilot: Keys, panel: str) -> str:
-    """What a panel shows, as plain text."""
-    widget = app_of(pilot)._screen.query_one(f"#{panel}", LinePanel)
-    return "\n".join(widget.render_line(y).text for y in range(widget.size.height))
+    """What a panel of the dashboard shows, as plain text."""
+    return panel_text(app_of(pilot)._screen.panel(panel))
+
+
+def panel_text(panel: LinePanel[Any]) -> str:
+    return "\n".join(panel.render_line(y).text for y in range(panel.size.height))
+
+
+def shown(pilot: Keys) -> list[str | None]:
+    """The panels to be seen on the screen of now, in order."""
+    return [panel.id for panel in app_of(pilot).live_screen.all_panels() if panel.display]
+
+
+def tiled(pilot: Keys) -> None:
+    """The panels that are shown fill the room between title and footer, and none lies over another."""
+    screen = app_of(pilot).live_screen
+    regions = [panel.region for panel in screen.all_panels() if panel.display]
+    assert sum(region.area for region in regions) == screen.grid.region.area
+    assert not any(a.overlaps(b) for a in regions for b in regions if a is not b)
 
 
 def focused(pilot: Keys) -> str | None:
@@ -124,6 +148,162 @@ async def pauses_the_view_but_not_the_ingest(pilot: Keys) -> None:
     assert app._screen.title_line.paused == ""
 
 
+async def opens_the_overview(pilot: Keys) -> None:
+    await pilot.press("a")
+    await settle(pilot)
+    table = pilot.app.screen.query_one(StreamTable)
+    assert isinstance(pilot.app.screen, OverviewScreen)
+    assert [row.stream for row in table.view.rows] == ["one", "two"]
+    await pilot.press("d", "a")  # from the detail it is the one below, not another
+    assert isinstance(pilot.app.screen, OverviewScreen)
+    assert len(pilot.app.screen_stack) == 2
+
+
+async def opens_the_detail(pilot: Keys) -> None:
+    await pilot.press("j", "d")
+    await settle(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, DetailScreen)
+    assert screen.stream == "two"
+    assert "640x360" in panel_text(screen.panel("facts"))
+    await pilot.press("escape")
+    await settle(pilot)
+    app_of(pilot).select("one")
+    app_of(pilot).paint()
+    await pilot.press("enter")
+    await settle(pilot)
+    assert isinstance(pilot.app.screen, DetailScreen)
+    assert pilot.app.screen.stream == "one"
+
+
+async def goes_back(pilot: Keys) -> None:
+    home = pilot.app.screen
+    await pilot.press("a", "d", "escape")
+    assert isinstance(pilot.app.screen, OverviewScreen)
+    await pilot.press("escape")
+    assert pilot.app.screen is home
+    await pilot.press("escape")
+    assert pilot.app.screen is home
+    await pilot.press("z")
+    assert shown(pilot) == ["streams"]
+    await pilot.press("escape")
+    assert shown(pilot) == PANELS
+
+
+async def toggles_panels(pilot: Keys) -> None:
+    for key, name in zip("123456", PANELS, strict=True):
+        await pilot.press(key)
+        await settle(pilot)
+        assert name not in shown(pilot)
+        await pilot.press(key)
+        assert shown(pilot) == PANELS
+    await pilot.press(*"7890")  # there are six
+    assert shown(pilot) == PANELS
+    await pilot.press(*"123456")  # one stays
+    assert shown(pilot) == ["messages"]
+    tiled(pilot)
+
+
+async def gives_a_panel_all_the_room(pilot: Keys) -> None:
+    for key in ("z", "M"):
+        await pilot.press("tab", key)
+        name = focused(pilot)
+        assert shown(pilot) == [name]
+        tiled(pilot)
+        await pilot.press(key)
+        assert shown(pilot) == PANELS
+
+
+async def changes_the_layout(pilot: Keys) -> None:
+    seen = []
+    for _ in layouts.DASHBOARD:
+        seen.append(tuple(shown(pilot)))
+        tiled(pilot)
+        await pilot.press("v")
+        await settle(pilot)
+    assert len(set(seen)) == len(layouts.DASHBOARD)
+    assert shown(pilot) == PANELS
+
+
+async def switches_the_mouse(pilot: Keys) -> None:
+    app = app_of(pilot)
+    written: list[str] = []
+    assert app._driver is not None
+    app._driver.write = written.append  # type: ignore[method-assign,assignment]
+    await pilot.press("m")
+    assert not app.mouse
+    assert any("?1000l" in text and "?1006l" in text for text in written)
+    await pilot.press("m")
+    assert app.mouse
+    assert any("?1000h" in text for text in written)
+
+
+async def opens_the_palette(pilot: Keys) -> None:
+    for key in ("ctrl+p", "colon"):
+        await pilot.press(key)
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, CommandPalette)
+        await pilot.press("escape")
+        await pilot.pause()
+
+
+async def opens_the_options(pilot: Keys) -> None:
+    app = app_of(pilot)
+    await pilot.press("i")
+    await pilot.pause()
+    screen = app.screen
+    assert isinstance(screen, OptionsScreen)
+    screen.query_one("#observable", Select).value = "interval"
+    screen.query_one("#refresh", Select).value = 200
+    await pilot.click("#apply")
+    await app.workers.wait_for_complete()
+    assert app.hub.session.selected == "one"
+    assert app.hub.session.observable == "interval"
+    assert app.refresh_ms == 200
+
+
+async def asks(pilot: Keys) -> None:
+    app = app_of(pilot)
+    await pilot.press("p")
+    assert any("takes no questions" in toast.message for toast in app._notifications)
+    asked: list[str] = []
+    adapter: Any = SimpleNamespace(ask=asked.append, info=SimpleNamespace(stream="one"))
+    app.hub.sources["one"] = Source("openai:test", adapter, app.hub.options)
+    await pilot.press("p")
+    await pilot.pause()
+    assert isinstance(app.screen, PromptScreen)
+    await pilot.press(*"why", "enter")
+    await pilot.pause()
+    assert asked == ["why"]
+    app.hub.sources.clear()
+
+
+async def walks_the_details(pilot: Keys) -> None:
+    await pilot.press("d")
+    await settle(pilot)
+    for key, stream in (("n", "two"), ("n", "one"), ("N", "two"), ("N", "one")):
+        await pilot.press(key)
+        await settle(pilot)
+        screen = pilot.app.screen
+        assert isinstance(screen, DetailScreen)
+        assert screen.stream == stream
+        assert app_of(pilot).hub.session.selected == stream
+    assert len(pilot.app.screen_stack) == 2
+
+
+async def zooms(pilot: Keys) -> None:
+    await pilot.press("d")
+    await settle(pilot)
+    charts = [chart for chart in pilot.app.screen.query(ChartPanel) if chart.display]
+    assert charts
+    series = pilot.app.screen.query_one("#series", ChartPanel)
+    before = series.zoom
+    await pilot.press("minus")
+    assert series.zoom == before - 1
+    await pilot.press("plus")
+    assert series.zoom == before
+
+
 async def looks_at_the_next_observable(pilot: Keys) -> None:
     app = app_of(pilot)
     app.hub.session.tick = lambda now: None  # type: ignore[method-assign]  # else a token rate is there after half a second
@@ -159,10 +339,11 @@ async def refreshes_faster(pilot: Keys) -> None:
 async def changes_the_theme(pilot: Keys) -> None:
     before = pilot.app.theme
     seen = {before}
-    for _ in range(3):
+    for _ in range(4):
         await pilot.press("t")
         seen.add(pilot.app.theme)
-    assert len(seen) == 3
+    assert len(seen) == 4
+    assert pilot.app.theme == before
 
 
 async def connects_anew(pilot: Keys) -> None:
@@ -191,7 +372,7 @@ async def closes_a_stream(pilot: Keys) -> None:
 
 async def walks_forward(pilot: Keys) -> None:
     seen = []
-    for key in ("tab", "right") * 3:
+    for key in ("tab", "right", "l") * 2:
         await pilot.press(key)
         seen.append(focused(pilot))
     assert sorted(map(str, seen)) == sorted(PANELS)
@@ -199,7 +380,7 @@ async def walks_forward(pilot: Keys) -> None:
 
 async def walks_backward(pilot: Keys) -> None:
     seen = []
-    for key in ("shift+tab", "left") * 3:
+    for key in ("shift+tab", "left", "h") * 2:
         await pilot.press(key)
         seen.append(focused(pilot))
     assert sorted(map(str, seen)) == sorted(PANELS)
@@ -224,6 +405,24 @@ async def closes_help(pilot: Keys) -> None:
         await pilot.pause()
         assert not isinstance(pilot.app.screen, HelpScreen)
     assert pilot.app.is_running
+
+
+async def scrolls_help(pilot: Keys) -> None:
+    await pilot.press("question_mark")
+    await pilot.pause()
+    page = pilot.app.screen.query_one("#page")
+    for keys in (
+        ("j", "k"),
+        ("down", "up"),
+        ("ctrl+d", "ctrl+u"),
+        ("pagedown", "pageup"),
+        ("G", "g"),
+        ("end", "home"),
+    ):
+        for key, there in zip(keys, (True, False), strict=True):
+            await pilot.press(key)
+            await pilot.pause(0.5)
+            assert (page.scroll_offset.y > 0) is there, key
 
 
 async def cancels_the_picker(pilot: Keys) -> None:
@@ -255,9 +454,69 @@ async def closes_a_stream_from_the_picker(pilot: Keys) -> None:
     assert app.recent.load() == []
 
 
+async def edits_an_address(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.recent.add("sim:video")
+    await pilot.press("s", "down", "end", "ctrl+e")
+    await pilot.pause()
+    address = app.screen.query_one(Input)
+    assert address.value == "sim:video"
+    assert address.has_focus
+    await pilot.press(*["backspace"] * 5, *"text", "enter")
+    await pilot.pause()
+    assert [held.asked for held in app.hub.sources.values()] == ["sim:text"]
+    assert app.recent.load() == ["sim:text"]
+
+
+async def connects_anew_from_the_picker(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.open_source("sim:text")
+    held = next(iter(app.hub.sources.values()))
+    before = held.task
+    await settle(pilot)
+    await pilot.press("s", "down", "end", "ctrl+r")
+    await app.workers.wait_for_complete()
+    assert held.task is not before
+
+
+async def opens_the_options_from_the_picker(pilot: Keys) -> None:
+    await pilot.press("s", "down", "down", "ctrl+o")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, OptionsScreen)
+
+
+async def closes_dialogs(pilot: Keys) -> None:
+    await pilot.press("i")
+    await pilot.pause()
+    assert isinstance(pilot.app.screen, OptionsScreen)
+    await pilot.press("escape")
+    await pilot.pause()
+    assert not isinstance(pilot.app.screen, OptionsScreen)
+    assert app_of(pilot).refresh_ms == 67
+
+
 TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "app.quit": quits,
     "app.interrupt": quits_on_interrupt,
+    "app.palette": opens_the_palette,
+    "app.mouse": switches_the_mouse,
+    "screen.overview": opens_the_overview,
+    "screen.detail": opens_the_detail,
+    "screen.back": goes_back,
+    **{f"panel.{number}": toggles_panels for number in range(1, 11)},
+    "view.maximise": gives_a_panel_all_the_room,
+    "view.layout": changes_the_layout,
+    "streams.options": opens_the_options,
+    "streams.ask": asks,
+    "detail.next": walks_the_details,
+    "detail.previous": walks_the_details,
+    "detail.zoom_in": zooms,
+    "detail.zoom_out": zooms,
+    **{f"help.{key}": scrolls_help for key in ("up", "down", "home", "end", "page_up", "page_down")},
+    "modal.close": closes_dialogs,
+    "picker.edit": edits_an_address,
+    "picker.reconnect": connects_anew_from_the_picker,
+    "picker.options": opens_the_options_from_the_picker,
     "streams.pick": opens_the_picker,
     "export.snapshot": exports,
     "view.pause": pauses_the_view_but_not_the_ingest,
@@ -278,10 +537,18 @@ TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
 
 ALL = [
     binding
-    for group in (bindings.APP, bindings.DASHBOARD, bindings.PICKER, bindings.HELP)
+    for group in (
+        bindings.APP,
+        bindings.LIVE,
+        bindings.DETAIL,
+        bindings.PICKER,
+        bindings.MODAL,
+        bindings.HELP,
+    )
     for binding in group
     if isinstance(binding, Binding)
 ]
+UNIQUE = {test: name for name, test in reversed(TESTS.items())}
 
 
 def test_every_binding_has_an_id_a_tooltip_and_a_test() -> None:
@@ -289,7 +556,7 @@ def test_every_binding_has_an_id_a_tooltip_and_a_test() -> None:
     assert {binding.id for binding in ALL} == set(TESTS)
 
 
-@pytest.mark.parametrize("binding", TESTS)
+@pytest.mark.parametrize("binding", sorted(UNIQUE.values()))
 async def test_key(binding: str, pilot: Keys) -> None:
     await TESTS[binding](pilot)
 
@@ -322,7 +589,7 @@ async def test_a_wrong_source_is_explained_and_nothing_is_lost(pilot: Keys) -> N
     await pilot.pause()
     screen: Any = pilot.app.screen
     assert isinstance(screen, PickerScreen)
-    assert "nosuch" in str(screen.query_one("#error").render())
+    assert "nosuch" in str(screen.query_one("#said").render())
     assert screen.query_one(Input).value == "nosuch://x"
     assert app_of(pilot).hub.sources == {}
 

@@ -1,0 +1,1 @@
+"""What the app does when asked to: one subject a module, mixed into `MidStreamApp`."""

@@ -1,0 +1,59 @@
+"""A stream's facts: what is wrong with it, then its figures in groups, in as many columns as there is room for."""
+
+from __future__ import annotations
+
+from textual.reactive import var
+
+from midstream_widgets.fields import Field, aligned, sections
+from midstream_widgets.line_panel import LinePanel
+from midstream_widgets.lines import Row, join, wrap
+from midstream_widgets.overview_views import Fact, FactsView
+from midstream_widgets.stream_table import LEVELS
+
+COLUMN = 34
+"""Cells that a column of figures wants."""
+
+
+def facts_rows(view: FactsView, width: int, height: int) -> list[Row]:
+    """Alerts over all the width, the groups below them, side by side where they fit."""
+    if not view.stream:
+        return [Row((("no stream yet", "muted"),))]
+    alerts = [
+        Row(((line, LEVELS[level].style),))
+        for level, text in view.alerts
+        for line in wrap(f"{LEVELS[level].sign} {text}", width, 2)
+    ] or [Row(((LEVELS[0].sign + " nothing is wrong", "good"),))]
+    groups = [group for group in view.groups if group]
+    columns = max(1, min(len(groups), (width + 2) // (COLUMN + 2)))
+    if columns == 1:
+        blocks = [aligned(_fields(group), width) for group in groups]
+        return sections([alerts, *blocks], height)
+    pitch = width // columns
+    stacks: list[list[Row]] = [[] for _ in range(columns)]
+    for group in groups:
+        stack = min(stacks, key=len)
+        if stack:
+            stack.append(Row())
+        stack += aligned(_fields(group), pitch - 2)
+    deepest = max(map(len, stacks))
+    beside = [
+        join([stack[at] if at < len(stack) else Row() for stack in stacks], pitch) for at in range(deepest)
+    ]
+    return sections([alerts, beside], height)
+
+
+def _fields(group: tuple[Fact, ...]) -> list[Field]:
+    return [Field(fact.label, fact.value, fact.style, fact.note) for fact in group]
+
+
+class StreamFacts(LinePanel[FactsView]):
+    """State, provenance, counts and latencies of one stream."""
+
+    TITLE = "Stream"
+    view = var(FactsView(), init=False)
+
+    def rows(self, view: FactsView, width: int, height: int) -> list[Row]:
+        return facts_rows(view, width, height)
+
+    def badge(self, view: FactsView) -> tuple[str, str]:
+        return view.stream, view.provenance
