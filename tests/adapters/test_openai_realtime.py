@@ -270,7 +270,7 @@ async def test_an_error_of_a_session_that_goes_on_is_shown_beside_it() -> None:
 
 
 async def test_a_server_that_opens_no_session() -> None:
-    sink = await ask([Wait(5.0)], connect_timeout=0.3)
+    sink = await ask([Wait(0.6)], connect_timeout=0.3)
     assert sink.states == [State.CONNECTING, State.FAILED]
     assert sink.reasons == ["the server opened no session within 0.3 s"]
 
