@@ -36,6 +36,9 @@ class Model(Protocol):
 class Thorough(Model, Protocol):
     """A model that a file can wait for, so that nothing of the file escapes it."""
 
+    waited: bool
+    """Set where `room` is waited for between batches: nothing needs to be shed."""
+
     async def room(self) -> None:
         """Wait until it can take more without shedding."""
 
@@ -107,5 +110,8 @@ class ModelSink:
                 if self._closed or len(self._models) >= MOST_STREAMS:
                     return []
                 models = [make(stream, CleanSink(self._sink), self._options) for make in self._options.models]
+                for model in models:
+                    if isinstance(model, Thorough):
+                        model.waited = self._file and self._options.fast
                 self._models[stream] = models
         return models

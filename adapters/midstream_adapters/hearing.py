@@ -34,14 +34,16 @@ class Timeline:
         self._chunks: list[tuple[float, float]] = []  # media time and arrival of each start
         self._next: float | None = None
 
-    def add(self, start: int, count: int, pts: float | None, at: float) -> bool:
-        """File a chunk of `count` samples from number `start` on; return whether it follows the one before."""
-        expected = self._next
-        place = pts if pts is not None else expected if expected is not None else 0.0
+    def follows(self, pts: float | None) -> bool:
+        """Whether a chunk at `pts` follows what is filed."""
+        return pts is None or self._next is None or abs(pts - self._next) <= _JUMP
+
+    def add(self, start: int, count: int, pts: float | None, at: float) -> None:
+        """File a chunk of `count` samples from number `start` on."""
+        place = pts if pts is not None else self._next or 0.0
         self._starts.append(start)
         self._chunks.append((place, at))
         self._next = place + count / RATE
-        return expected is None or abs(place - expected) <= _JUMP
 
     def pts(self, sample: int) -> float:
         """Media time of a sample, in seconds."""
@@ -104,12 +106,11 @@ class Hearing:
         ``follows``: no sound is missing before it. Raises `Unavailable`.
         """
         samples = chunk.samples if chunk.rate == RATE else self._resample(chunk)
-        start = self._segmenter.position + len(self._rest)
-        if not (self._timeline.add(start, len(samples), chunk.pts, chunk.at) and follows):
+        if not (follows and self._timeline.follows(chunk.pts)):
             self.flush()
-            start = self._segmenter.position
             self._timeline = Timeline()
-            self._timeline.add(start, len(samples), chunk.pts, chunk.at)
+        start = self._segmenter.position + len(self._rest)
+        self._timeline.add(start, len(samples), chunk.pts, chunk.at)
         self._feed(samples)
         self._timeline.forget(self._segmenter.since)
 
@@ -181,8 +182,8 @@ class Hearing:
 
     def _transcribed(self, segment: Segment, text: str, final: bool) -> None:
         line, now = self._timeline, self._clock()
-        began, ended = line.pts(segment.start), line.pts(segment.end)
-        lag = max(0.0, now - line.at(segment.end - 1))
+        last = segment.end - 1
+        began, ended, lag = line.pts(segment.start), line.pts(last) + 1 / RATE, max(0.0, now - line.at(last))
         self._say(Transcript(self._stream, now, segment.number, text or "", began, ended, final, lag))
 
     def _active(self, speaking: bool, sample: int) -> None:

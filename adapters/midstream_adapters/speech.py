@@ -64,6 +64,7 @@ class Listener:
     ) -> None:
         self._stream, self._sink, self._options, self._engine = stream, sink, options, engine
         self._backlog = backlog
+        self.waited = False
         self._changed = threading.Condition()
         self._waiting: deque[AudioChunk] = deque()
         self._waits = 0.0  # seconds of sound in `_waiting`
@@ -87,7 +88,7 @@ class Listener:
                 return
             self._waiting.append(event)
             self._waits += _seconds(event)
-            while self._waits > self._backlog and len(self._waiting) > 1:
+            while self._waits > self._backlog and len(self._waiting) > 1 and not self.waited:
                 self._waits -= _seconds(self._waiting.popleft())
                 self._shed += 1
                 self._missing = True
