@@ -7,7 +7,6 @@ from typing import Any, ClassVar, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.message import Message
@@ -128,10 +127,7 @@ class ChartPanel(LinePanel[C]):
         before = [Segment(text, self._style(name, row.base)) for text, name in edge.spans]
         used = sum(cell_len(text) for text, _ in edge.spans) + len(row.key.text)
         after = [Segment(" " * (width - used), self._style("", row.base))] if used < width else []
-        return Strip([*before, *segments(row.key, self._plain()), *after], width)
-
-    def _plain(self) -> Style:
-        return self._style("", "")
+        return Strip([*before, *segments(row.key), *after], width)
 
 
 def said(reason: str, width: int, height: int) -> list[Row]:

@@ -64,8 +64,8 @@ class Braille:
         """
         n = min(len(low), self.columns)
         with np.errstate(invalid="ignore"):
-            top = np.rint(np.fmin(low[:n], high[:n]))
-            bottom = np.rint(np.fmax(low[:n], high[:n]))
+            top = np.rint(np.minimum(low[:n], high[:n]))
+            bottom = np.rint(np.maximum(low[:n], high[:n]))
             line = np.arange(self.lines)[:, None]
             where = (line >= top) & (line <= bottom)
         if isinstance(ink, str):

@@ -169,7 +169,12 @@ def _signs(names: dict[int, str], inks: dict[int, str], width: int) -> tuple[Spa
     cells = sorted(names)
     for place, cell in enumerate(cells):
         end = cells[place + 1] if place + 1 < len(cells) else width
-        text = names[cell] if cell + len(names[cell]) <= end else "▲"
-        spans += [(" " * (cell - at), ""), (text, inks[cell])]
-        at = cell + len(text)
+        text, start = names[cell], cell
+        if cell + len(text) > end:
+            # Its name is on the other side where that is free.
+            text, start = f"{text[1:]}▲", cell - len(text) + 1
+            if start < at + (at > 0):
+                text, start = "▲", cell
+        spans += [(" " * (start - at), ""), (text, inks[cell])]
+        at = start + len(text)
     return tuple(spans)

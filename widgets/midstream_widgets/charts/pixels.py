@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from rich.cells import cell_len
 from rich.color import Color, ColorType
 from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
@@ -51,7 +52,8 @@ class Canvas:
         if not 0 <= y < self.height:
             return
         start = max(0, x)
-        characters = [ord(character) for character in text[start - x : self.width - x]]
+        visible = text[start - x : self.width - x]
+        characters = [ord(each if cell_len(each) == 1 else "?") for each in visible]  # a pixel has one cell
         if not characters:
             return
         cells = slice(start, start + len(characters))
@@ -88,7 +90,7 @@ def packed(colour: RGB) -> int:
     return colour[0] << 16 | colour[1] << 8 | colour[2]
 
 
-def segments(cells: Cells, base: Style) -> list[Segment]:
+def segments(cells: Cells) -> list[Segment]:
     """``cells`` as segments, neighbours of one colour in one."""
     ink, paper = np.frombuffer(cells.ink, np.uint32), np.frombuffer(cells.paper, np.uint32)
     both = ink.astype(np.uint64) << np.uint64(24) | paper
