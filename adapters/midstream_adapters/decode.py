@@ -107,7 +107,7 @@ class MediaReader:
             stream.codec_context.thread_type = self._threads
             tap: VideoTap | AudioTap
             if isinstance(stream, VideoStream):
-                tap = VideoTap(self.stream, self.clock, self._pictures)
+                tap = VideoTap(self.stream, self.clock, self._pictures, may_wait=self._hold)
             else:
                 tap = AudioTap(self.stream, self.clock, self._hold)
             self._decoders[stream.index] = _Decoder(stream, tap, self)

@@ -25,8 +25,8 @@ class Shot:
     height: int
     render: Callable[[int, int], Picture]
     """(width, height) -> the picture at that size: RGB, uint8, shape (height, width, 3). Valid only during the call."""
-    may_wait: bool = True
-    """Whether the thread that shows it is one that may be kept waiting: not the event loop."""
+    may_wait: bool = False
+    """Whether who shows it may be kept waiting for a moment: neither the event loop nor what decodes a live stream."""
 
 
 Watcher = Callable[[VideoFrame, Shot], None]

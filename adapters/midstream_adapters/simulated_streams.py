@@ -120,9 +120,7 @@ class SimulatedVideoStream(SimulatedStream):
                 nbytes=picture.nbytes,
             )
             if pictures := self._options.pictures:
-                pictures.show(
-                    frame, Shot(video.width, video.height, partial(nearest, picture), may_wait=False)
-                )
+                pictures.show(frame, Shot(video.width, video.height, partial(nearest, picture)))
             sink.emit(frame)
 
 

@@ -36,12 +36,17 @@ def view_size(width: int, height: int, most: int = VIEW) -> tuple[int, int]:
 
 
 class VideoTap:
-    """Turns decoded pictures into `VideoFrame` events, and shows them to those who watch `pictures`."""
+    """Turns decoded pictures into `VideoFrame` events, and shows them to those who watch `pictures`.
 
-    def __init__(self, stream: str, clock: Clock, pictures: Pictures | None = None) -> None:
+    ``may_wait`` is that of `Shot`.
+    """
+
+    def __init__(
+        self, stream: str, clock: Clock, pictures: Pictures | None = None, may_wait: bool = False
+    ) -> None:
         self._stream = stream
         self._clock = clock
-        self._pictures = pictures
+        self._pictures, self._may_wait = pictures, may_wait
         self._whole: VideoReformatter | None = None
         self._scaler = VideoReformatter()  # one for good: each new one leaks a little and has to be set up
         self._before: Picture | None = None
@@ -77,7 +82,7 @@ class VideoTap:
         )
         if self._pictures:
             upright = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
-            self._pictures.show(event, Shot(*upright, partial(self._render, frame, turns)))
+            self._pictures.show(event, Shot(*upright, partial(self._render, frame, turns), self._may_wait))
         return event
 
     def _render(self, frame: av.VideoFrame, turns: int, width: int, height: int) -> Picture:

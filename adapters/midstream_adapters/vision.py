@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,8 +38,8 @@ MOST_RATE = 60.0
 LAST_LOOK = 1.5
 """Seconds that a stream has at its end for pictures that still wait."""
 _IDLE = 5.0
-_LOADING = 20.0
-"""Seconds that a file read fast waits for the model to be loaded."""
+_LOADING = {False: 2.0, True: 20.0}
+"""Seconds that a file (one that is read fast) waits at most for the model, so that its start is not missed."""
 _MOST_READY = 64
 """Pictures of a stream that may wait to be looked at, when all are to be: as many as a decoder gives at a time."""
 _FAILURES = 3
@@ -151,6 +152,7 @@ class Eyes:
         self._looking: str | None = None
         self._held = 0
         self._thread: threading.Thread | None = None
+        self._started = -1e9
         self._failed = 0
 
     # -- from the stream's side
@@ -162,8 +164,9 @@ class Eyes:
             if eye is None or self.problem:
                 return
             self._start()
-            if self._detector is None and self._patient and shot.may_wait:
-                self._changed.wait_for(lambda: self._detector is not None or self.problem, _LOADING)
+            if self._detector is None and shot.may_wait:
+                left = self._started + _LOADING[self._patient] - time.monotonic()
+                self._changed.wait_for(lambda: self._detector is not None or self.problem, max(0.0, left))
             detector = self._detector
             if detector is None or not eye.due(event.at if event.pts is None else event.pts, self._step):
                 return
@@ -242,6 +245,8 @@ class Eyes:
 
     def _start(self) -> None:
         if self._thread is None and not self.problem:
+            if self._detector is None:
+                self._started = time.monotonic()  # a lock's own clock: it bounds a wait, and measures nothing
             self._thread = threading.Thread(target=self._work, name="vision", daemon=True)
             self._thread.start()
 
