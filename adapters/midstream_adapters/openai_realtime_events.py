@@ -138,6 +138,7 @@ class RealtimeReader:
         self._items: dict[str, _Item] = {}
         self._marks: list[tuple[float, float]] = []  # (ms of sound sent by then, when)
         self._sent_ms = self._taken_ms = 0.0
+        self._last: tuple[float, float, float | None] = (0.0, 0.0, None)  # what was committed last
         self._spoken: tuple[float | None, float] | None = None  # (end of speech if known, when we knew)
         if self._audio is not None:
             self._audio.end()
@@ -255,13 +256,15 @@ class RealtimeReader:
         if item.over is None and self._spoken is not None:
             item.over = self._spoken[0]
         self._taken_ms = self._sent_ms
+        self._last = (item.began, item.ended, item.over)
 
     def _transcribed(self, value: Json, at: float, out: list[Event]) -> None:
         delta, whole = value.get("delta"), value.get("transcript")
         final = isinstance(whole, str)
         if not final and not (isinstance(delta, str) and delta):
             return
-        item = self._item(value, self._taken_ms / 1000.0, self._sent_ms / 1000.0)
+        began, ended, over = self._last  # where its item was not named before
+        item = self._item(value, began, ended, over)
         item.text = (whole if isinstance(whole, str) else f"{item.text}{delta}")[:MAX_HEARD]
         lag = None if item.over is None else at - item.over
         heard = (item.segment, item.text, item.began, item.ended, final, lag, "user")
@@ -276,13 +279,13 @@ class RealtimeReader:
         out.append(Figures(self._stream, at, {"errors": self.errors}))
         out.append(StateChanged(self._stream, at, State.LIVE, f"transcription failed: {error}"))
 
-    def _item(self, value: Json, began: float, ended: float) -> _Item:
+    def _item(self, value: Json, began: float, ended: float, over: float | None = None) -> _Item:
         name = string(value.get("item_id")) or ""
         item = self._items.get(name)
         if item is None:
             if len(self._items) >= MAX_ITEMS:
                 self._items.pop(next(iter(self._items)))
-            item = self._items[name] = _Item(next(self._segments), began, ended)
+            item = self._items[name] = _Item(next(self._segments), began, ended, over)
         return item
 
     def _written(self, ms: float) -> float | None:
@@ -345,8 +348,8 @@ class RealtimeReader:
     def _call(self, value: Json, at: float, out: list[Event]) -> None:
         delta = string(value.get("delta"))
         if delta and (turn := self._turn(value, at, out)) is not None:
-            tool = turn.calls.get(string(value.get("item_id")) or "", "function")
-            out.append(TextChunk(self._stream, at, delta, "tool", turn.name, final=False, tool=tool))
+            tool = turn.calls.get(string(value.get("item_id")) or "", "tool")
+            out.append(TextChunk(self._stream, at, delta, "assistant", turn.name, final=False, tool=tool))
 
     def _sound(self, value: Json, at: float, out: list[Event]) -> None:
         turn = self._turn(value, at, out)

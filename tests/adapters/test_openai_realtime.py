@@ -120,7 +120,7 @@ async def test_present_and_preview_events_say_the_same(script: str) -> None:
     assert len(sink.of(AudioChunk)) == 6
     calls: dict[str | None, str] = {}
     for event in sink.events:
-        if isinstance(event, TextChunk) and event.role == "tool":
+        if isinstance(event, TextChunk) and event.tool:
             calls[event.tool] = calls.get(event.tool, "") + event.text
     assert calls == {"get_weather": '{"city": "Oslo"}', "get_weather #2": '{"city": "Oslo"}'}
     started, ended = sink.of(TurnStarted), sink.of(TurnEnded)
