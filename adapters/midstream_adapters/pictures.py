@@ -6,7 +6,6 @@ picture, and at which size. With nobody watching, this costs nothing.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,32 +29,25 @@ class Shot:
 
 
 Watcher = Callable[[VideoFrame, Shot], None]
-"""Called in the thread that decodes. The event is about to be emitted, perhaps stamped anew but with the same image."""
+"""Called in the thread that decodes; quick, and raises nothing. The event is about to be emitted, perhaps stamped anew
+but with the same image."""
 
 
+@dataclass(frozen=True, slots=True)
 class Pictures:
-    """Who wants to see the frames of any stream. Thread-safe."""
+    """Who wants to see the frames of all streams that are opened with it."""
 
-    def __init__(self) -> None:
-        self._watchers: tuple[Watcher, ...] = ()
-        self._lock = threading.Lock()
+    watchers: tuple[Watcher, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anybody is watching."""
-        return bool(self._watchers)
+        return bool(self.watchers)
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Show every frame to `watcher`, which must be quick and raise nothing; call what is returned to end it."""
-        with self._lock:
-            self._watchers += (watcher,)
-
-        def end() -> None:
-            with self._lock:
-                self._watchers = tuple(other for other in self._watchers if other is not watcher)
-
-        return end
+    def also(self, watcher: Watcher) -> Pictures:
+        """These and one more."""
+        return Pictures((*self.watchers, watcher))
 
     def show(self, event: VideoFrame, shot: Shot) -> None:
         """Show the picture `shot` of `event`."""
-        for watcher in self._watchers:
+        for watcher in self.watchers:
             watcher(event, shot)

@@ -45,8 +45,10 @@ _MOST_READY = 64
 _FAILURES = 3
 """Pictures in a row on which a detector may fail before it is given up."""
 _MOST_EYES = 64
-_MOST_HELD = 64 << 20
-"""Bytes of all pictures that wait for their frame to be shown, or to be looked at."""
+_MOST_COMING = 24 << 20
+"""Bytes of a stream's pictures that wait for their frame to be shown."""
+_MOST_HELD = 192 << 20
+"""Bytes of all pictures that wait."""
 
 
 class Detector(Protocol):
@@ -81,8 +83,7 @@ def with_detection(
     if not 0.0 < rate <= MOST_RATE:
         raise ValueError(f"pictures to look at must be above 0 and at most {MOST_RATE:g} a second: {rate:g}")
     eyes = Eyes(_maker(detector), rate, patient=options.fast)
-    options.pictures.watch(eyes.show)
-    return replace(options, models=(*options.models, eyes.model))
+    return replace(options, models=(*options.models, eyes.model), pictures=options.pictures.also(eyes.show))
 
 
 def _maker(detector: str | Path | Callable[[], Detector] | None) -> Callable[[], Detector]:
@@ -175,10 +176,14 @@ class Eyes:
         except Exception:  # libav can't convert it: the stream says so itself
             return
         with self._changed:
+            # Frames may never be shown: decoded for nobody, or lost with their connection.
+            while eye.coming and picture.nbytes * (len(eye.coming) + 1) > _MOST_COMING:
+                self._release(eye.coming.popleft())
             if self._held + picture.nbytes > _MOST_HELD:
-                return
-            self._held += picture.nbytes
-            eye.coming.append(_Look(event.image, picture, event.pts))
+                self._forget_unwatched()
+            if self._held + picture.nbytes <= _MOST_HELD and self._eyes.get(event.stream) is eye:
+                self._held += picture.nbytes
+                eye.coming.append(_Look(event.image, picture, event.pts))
 
     def model(self, stream: str, sink: Sink, options: Options) -> Watch:
         """What `attach` asks for: the model of one stream. A `ModelFactory`."""
@@ -234,9 +239,18 @@ class Eyes:
 
     def _eye(self, stream: str) -> _Eye | None:
         eye = self._eyes.get(stream)
-        if eye is None and len(self._eyes) < _MOST_EYES:
-            eye = self._eyes[stream] = _Eye()
+        if eye is None:
+            if len(self._eyes) >= _MOST_EYES:
+                self._forget_unwatched()
+            if len(self._eyes) < _MOST_EYES:
+                eye = self._eyes[stream] = _Eye()
         return eye
+
+    def _forget_unwatched(self) -> None:
+        """Streams that were given no model: a source gives models to its first streams only."""
+        for stream in [stream for stream, eye in self._eyes.items() if eye.watch is None]:
+            for look in self._eyes.pop(stream).coming:
+                self._release(look)
 
     def _release(self, look: _Look) -> None:
         self._held -= look.picture.nbytes

@@ -189,16 +189,36 @@ async def test_what_is_seen_is_told_when_its_frame_is_on_its_way_and_not_before(
 
 
 async def test_pictures_are_held_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vision, "_MOST_HELD", 10 * 6 * 8 * 3)
+    size = 6 * 8 * 3
+    monkeypatch.setattr(vision, "_MOST_COMING", 10 * size)
+    monkeypatch.setattr(vision, "_MOST_HELD", 24 * size)
     stage = Stage(Fake())
     await stage.loaded()
-    held = [stage.show(n) for n in range(1, 100)]
-    assert stage.eyes._held == 10 * 6 * 8 * 3
-    for event in held:
+    ahead = [stage.show(n) for n in range(1, 100)]  # decoded far ahead: the first are let go
+    assert stage.eyes._held == 10 * size
+    for stream in "abcdef":  # streams beyond those that are given models
+        for n in range(10):
+            stage.show(n, stream)
+        assert stage.eyes._held <= 24 * size
+    for event in ahead:
         stage.emit(event)
-    await until(lambda: not stage.eyes._held)
     stage.play(200)
     await until(lambda: stage.seen and stage.seen[-1].pts == 20.0)
+    await stage.watches["s"].close()
+    assert stage.eyes._held <= 24 * size - 10 * size
+
+
+async def test_a_stream_without_a_model_makes_room_for_one_that_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vision, "_MOST_EYES", 4)
+    stage = Stage(Fake())
+    await stage.loaded()
+    for n in range(20):
+        stage.show(n, f"unwatched {n}")
+    assert len(stage.eyes._eyes) <= 4
+    stage.play(1)
+    await until(lambda: stage.seen)
+    stage.play(1, 2, stream="new")
+    await until(lambda: any(event.stream == "new" for event in stage.seen))
 
 
 async def test_streams_take_turns_and_each_has_its_own_numbers() -> None:
