@@ -51,6 +51,9 @@ class Options:
     fast: bool = False
     """Read files as fast as they decode instead of pacing them in real time."""
     prompt: str | None = None
+    prompts: tuple[str, ...] = ()
+    """What to ask a model one after the other, instead of `prompt`; `rate` a minute, or as fast as it answers."""
+    rate: float | None = None
     system: str | None = None
     frame_rate: float = 30.0
     stdin_fd: int = 0

@@ -1,13 +1,14 @@
-"""One question to an OpenAI-compatible server, its answer streamed (chat completions).
+"""Questions to an OpenAI-compatible server, their answers streamed (chat completions, or the Responses API).
 
 The official SDK makes the request and holds the connection; the body is read here, because its own parser has no bounds
-and does not tell bytes. TTFT starts when the request's first byte is written, not when the connection is made.
+and does not tell bytes. TTFT starts when the request is written, not when the connection is made.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -31,6 +32,7 @@ from .payload import PayloadReader
 from .redact import MASK, redact
 from .sanitize import clean_line
 from .sse import MAX_EVENT, SSEDecoder, pump
+from .tokens import counter
 
 if TYPE_CHECKING:
     from openai import AsyncAPIResponse, AsyncOpenAI
@@ -41,6 +43,8 @@ READ_TIMEOUT = 600.0
 """Seconds between two pieces of an answer after which the connection counts as lost."""
 MAX_BROKEN = 3
 """Answers that may break off one after another; each was paid for, so this is not tried for ever."""
+MOST_WAITING = 100
+"""Questions that may wait for their turn, beside those the source began with."""
 _NO_OPTIONS = re.compile(
     r"stream_options|include_usage|extra (?:inputs|fields)|unrecogni[sz]ed|unknown (?:field|param)",
     re.IGNORECASE,
@@ -48,7 +52,7 @@ _NO_OPTIONS = re.compile(
 
 
 def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
-    """Return the adapter for ``openai:MODEL``.
+    """Return the adapter for ``openai:MODEL`` or ``openai-responses:MODEL``.
 
     Raises:
         SourceError: no model, no key (needed but for servers on this machine or network), or a bad OPENAI_BASE_URL.
@@ -69,7 +73,8 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
         if not is_private(host):
             raise SourceError(f"OPENAI_API_KEY is not set: {host} needs a key (put it in the environment)")
         key = "none"
-    return [ChatAdapter(model, base, key, stream_id, options)]
+    responses = source.lower().startswith("openai-responses:")
+    return [ChatAdapter(model, base, key, stream_id, options, responses)]
 
 
 class _Refused(Exception):
@@ -80,10 +85,15 @@ class _Refused(Exception):
         self.status, self.body, self.wait = status, body, wait
 
 
+class _Rejected(SourceError):
+    """This question can't be answered; others may."""
+
+
 class _Attempt:
     """One request and its answer: a sink that every event of the turn passes."""
 
     def __init__(self, started: TurnStarted, sink: Sink, clock: Clock, hide: Callable[[str], str]) -> None:
+        self._count = counter(started.model or "")
         self.started = False
         self.answered = False
         self.ended = False
@@ -93,15 +103,19 @@ class _Attempt:
         self._hide = hide
 
     def start(self) -> None:
-        """The request is being written, now."""
-        self.started = True
-        self._sink.emit(replace(self._event, at=self._clock()))
+        """The request is written, now."""
+        if not self.started:
+            self.started = True
+            self._sink.emit(replace(self._event, at=self._clock()))
 
     def emit(self, event: Event) -> None:
         if isinstance(event, TurnEnded):
             self.ended = True
             event = replace(event, error=self._hide(event.error) if event.error else None)
-        self.answered |= isinstance(event, TextChunk)
+        if isinstance(event, TextChunk):
+            self.answered = True
+            if event.tokens is None and self._count is not None and event.text:
+                event = replace(event, tokens=self._count(event.text))
         self._sink.emit(event)
 
     async def drain(self) -> None:
@@ -114,34 +128,88 @@ class _Attempt:
             self.emit(TurnEnded(self._event.stream, self._clock(), self._event.turn, error=error))
 
 
-class ChatAdapter:
-    """Asks once; a run that fails before the answer is complete asks again as a new turn."""
+class _Tracer:
+    """Told by the HTTP library what it does; tells the attempt of now when its request is written."""
 
-    def __init__(self, model: str, base: str, key: str, stream: str, options: Options) -> None:
-        self.info = StreamInfo(stream, redact(f"openai:{model}"), frozenset({Kind.TEXT}), Provenance.LIVE)
+    attempt: _Attempt | None = None
+
+    async def __call__(self, name: str, info: object) -> None:
+        if self.attempt is not None and name.endswith("send_request_body.complete"):
+            self.attempt.start()
+
+
+class ChatAdapter:
+    """Asks one question after the other, each in a conversation of its own; `run` returns when all are answered.
+
+    What breaks off is asked again as a new turn. A run with nothing left to ask begins with the first question again.
+    """
+
+    def __init__(
+        self, model: str, base: str, key: str, stream: str, options: Options, responses: bool = False
+    ) -> None:
+        kind = "openai-responses" if responses else "openai"
+        self.info = StreamInfo(stream, redact(f"{kind}:{model}"), frozenset({Kind.TEXT}), Provenance.LIVE)
         self._model = model
         self._base = base
         self._key = key
         self._options = options
-        self._prompt = options.prompt or QUESTION
+        self._responses = responses
+        self._questions = options.prompts or (options.prompt or QUESTION,)
+        self._left: deque[str] = deque(self._questions)
+        self._shown = False  # whether the question in front has been said
         self._usage = True  # whether the server takes stream_options
-        self._asked = 0
+        self._turns = 0
         self._broken = 0
+        self._due: float | None = None
+
+    def ask(self, text: str) -> None:
+        """Ask `text` when all that was asked before has been answered; on a stream that has ended, start it again.
+
+        Raises:
+            ValueError: `text` is empty, or over `MOST_WAITING` questions wait already.
+        """
+        if not text.strip():
+            raise ValueError("a question has words")
+        if len(self._left) >= max(MOST_WAITING, len(self._questions)):
+            raise ValueError(f"{len(self._left)} questions wait already")
+        self._left.append(text)
 
     async def run(self, sink: Sink) -> None:
-        """Ask, emit the answer, and return when it is complete."""
+        """Ask until nothing is left, emitting the answers."""
         openai = await asyncio.to_thread(import_module, "openai")  # more than a second, the first time
-        stream, clock = self.info.stream, self._options.clock
-        if not self._asked:
-            sink.emit(TextChunk(stream, clock(), self._prompt, "user"))
-        self._asked += 1
-        turn = f"{stream}:{self._asked}"
-        attempt = _Attempt(TurnStarted(stream, 0.0, turn, self._model, self._prompt), sink, clock, self._hide)
-        client: AsyncOpenAI = await asyncio.to_thread(self._client, openai, attempt)
+        if not self._left:
+            self._left.extend(self._questions)
+        tracer = _Tracer()
+        client: AsyncOpenAI = await asyncio.to_thread(self._client, openai, tracer)
+        async with client:
+            while self._left:
+                await self._wait()
+                await self._turn(openai, client, tracer, sink)
+
+    async def _wait(self) -> None:
+        """Keep to the rate, if there is one; a question that is late is asked at once and holds up none behind it."""
+        if self._options.rate is None or len(self._questions) == 1:
+            return
+        now = self._options.clock()
+        due = now if self._due is None else self._due
+        if due > now:
+            await self._options.sleep(due - now)
+        self._due = max(due, now - READ_TIMEOUT) + 60.0 / self._options.rate
+
+    async def _turn(self, openai: Any, client: AsyncOpenAI, tracer: _Tracer, sink: Sink) -> None:
+        """Ask the question in front, and take it away once it is answered, or can't be."""
+        stream, clock, question = self.info.stream, self._options.clock, self._left[0]
+        if not self._shown:
+            sink.emit(TextChunk(stream, clock(), question, "user"))
+            self._shown = True
+        self._turns += 1
+        turn = f"{stream}:{self._turns}"
+        started = TurnStarted(stream, 0.0, turn, self._model, question)
+        attempt = tracer.attempt = _Attempt(started, sink, clock, self._hide)
         try:
-            async with client:
-                await self._ask(openai, client, turn, attempt)
+            await self._ask(openai, client, turn, attempt)
             attempt.end()
+            self._next()
         except (SourceError, Interrupted) as error:
             reason = self._hide(str(error))
             attempt.end(reason)
@@ -151,23 +219,27 @@ class ChatAdapter:
                     raise SourceError(
                         f"{reason} ({self._broken} answers broke off; no more are asked for)"
                     ) from None
+            if isinstance(error, SourceError):
+                self._next()
+                if isinstance(error, _Rejected) and self._left:
+                    return
             error.args = (reason,)
             raise
+
+    def _next(self) -> None:
+        self._left.popleft()
+        self._shown, self._broken = False, 0
 
     def _hide(self, text: str) -> str:
         """Take the key out of what the server says, whatever its form."""
         return redact(text.replace(self._key, MASK) if len(self._key) > 6 else text)
 
-    def _client(self, openai: Any, attempt: _Attempt) -> AsyncOpenAI:
+    def _client(self, openai: Any, tracer: _Tracer) -> AsyncOpenAI:
         """Make the SDK's client, which tells when a request is written, and reads no refusal beyond its start."""
         options = self._options
 
-        async def trace(name: str, info: object) -> None:
-            if name.endswith("send_request_headers.started"):
-                attempt.start()
-
         async def on_request(request: Any) -> None:
-            request.extensions["trace"] = trace
+            request.extensions["trace"] = tracer
 
         async def on_response(response: Any) -> None:
             if response.status_code >= 400:
@@ -191,15 +263,22 @@ class ChatAdapter:
         return client
 
     async def _ask(self, openai: Any, client: AsyncOpenAI, turn: str, attempt: _Attempt) -> None:
-        messages: list[Any] = [{"role": "user", "content": self._prompt}]
-        if self._options.system:
-            messages.insert(0, {"role": "system", "content": self._options.system})
+        question, system = self._left[0], self._options.system
         while True:
-            extra: dict[str, Any] = {"stream_options": {"include_usage": True}} if self._usage else {}
-            try:
-                async with client.chat.completions.with_streaming_response.create(
+            if self._responses:
+                extra: dict[str, Any] = {"instructions": system} if system else {}
+                request = client.responses.with_streaming_response.create(
+                    model=self._model, input=question, stream=True, **extra
+                )
+            else:
+                messages: list[Any] = [{"role": "system", "content": system}] if system else []
+                messages.append({"role": "user", "content": question})
+                extra = {"stream_options": {"include_usage": True}} if self._usage else {}
+                request = client.chat.completions.with_streaming_response.create(
                     model=self._model, messages=messages, stream=True, **extra
-                ) as response:
+                )
+            try:
+                async with request as response:
                     await self._answer(response, turn, attempt)
                 return
             except (_Refused, openai.APIConnectionError) as error:
@@ -210,7 +289,8 @@ class ChatAdapter:
                     if self._usage and cause.status in (400, 422) and _NO_OPTIONS.search(cause.body):
                         self._usage = False
                         continue
-                    raise refused(cause.status, detail(cause.body), cause.wait) from None
+                    said = refused(cause.status, detail(cause.body), cause.wait)
+                    raise (_Rejected(*said.args) if cause.status in (400, 413, 422) else said) from None
                 if trust := bad_certificate(error):
                     raise SourceError(trust) from None
                 what = cause or error

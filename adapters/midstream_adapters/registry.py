@@ -61,6 +61,7 @@ TAP = SourceKind(
     "tap+listen://127.0.0.1:8790?upstream=URL", "a proxy: watch what any app asks a model", "tap:open_source"
 )
 OPENAI = SourceKind("openai:MODEL", "chat completions, streamed (OPENAI_BASE_URL)", "openai_chat:open_source")
+RESPONSES = SourceKind("openai-responses:MODEL", "likewise, by the Responses API", "openai_chat:open_source")
 OPENAI_REALTIME = SourceKind(
     "openai-realtime:MODEL",
     "Realtime session; proxy: openai-realtime+wss://...",
@@ -84,6 +85,7 @@ KINDS = (
     SSE,
     TAP,
     OPENAI,
+    RESPONSES,
     OPENAI_REALTIME,
 )
 _SCHEMES = {
@@ -113,6 +115,7 @@ _SCHEMES = {
     "https": SSE,
     "tap+listen": TAP,
     "openai": OPENAI,
+    "openai-responses": RESPONSES,
     "openai-realtime": OPENAI_REALTIME,
     "openai-realtime+ws": OPENAI_REALTIME,
     "openai-realtime+wss": OPENAI_REALTIME,

@@ -22,6 +22,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def above_zero(text: str) -> float:
+    """A number above zero."""
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError("must be a number above zero")
+    return value
+
+
 def refresh(text: str) -> int:
     """A refresh interval in milliseconds."""
     from ..config import clamp_refresh
@@ -75,6 +83,15 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompt", metavar="TEXT", help="what to ask an openai: source")
     parser.add_argument(
+        "--prompts", metavar="FILE", help='ask one after the other: a prompt a line, or JSON {"prompt": ...}'
+    )
+    parser.add_argument(
+        "--rate",
+        type=above_zero,
+        metavar="N",
+        help="prompts a minute (default: each when the last is answered)",
+    )
+    parser.add_argument(
         "--frame-rate", type=float, default=30.0, metavar="FPS", help="of the simulator (default 30)"
     )
 
@@ -97,9 +114,29 @@ def source_options(parsed: argparse.Namespace) -> Options:
 
         models.append(listener(parsed.transcribe))
     options = Options(
-        fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models)
-    )
+        fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models),
+        prompts=_prompts(parsed), rate=parsed.rate,
+    )  # fmt: skip
     return _detecting(parsed, options)
+
+
+def _prompts(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """What --prompts names.
+
+    Raises:
+        Refusal: it can't be read, or --prompt is there too.
+    """
+    if parsed.prompts is None:
+        return ()
+    if parsed.prompt is not None:
+        raise Refusal("--prompt or --prompts, not both")
+    from midstream_adapters.base import SourceError
+    from midstream_adapters.prompts import read_prompts
+
+    try:
+        return read_prompts(parsed.prompts)
+    except SourceError as error:
+        raise Refusal(f"--prompts: {error}") from None
 
 
 def _detecting(parsed: argparse.Namespace, options: Options) -> Options:
@@ -131,6 +168,12 @@ def check_sources(sources: Sequence[str], options: Options) -> None:
     from midstream_adapters.base import SourceError
     from midstream_adapters.registry import known_kinds, open_source
 
+    from ..turns import Objectives
+
+    try:
+        Objectives.of(options.env)
+    except ValueError as error:
+        raise Refusal(str(error)) from None
     taken: set[str] = set()
     for source in sources:
         try:
