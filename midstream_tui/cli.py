@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
+
+from midstream_adapters.dotenv import load_env_file
 
 from .commands import COMMANDS, Refusal, load
 from .commands.arguments import part
@@ -18,6 +22,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (2 for a wrong call)."""
+    for line in load_env_file(Path(".env"), os.environ):
+        print(f"midstream-tui: {line}", file=sys.stderr)
     args = list(sys.argv[1:] if argv is None else argv)
     name = args.pop(0) if args and args[0] in COMMANDS else ""
     command = load(name)
