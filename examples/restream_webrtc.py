@@ -32,7 +32,12 @@ async def main(signaling: str, seconds: float = 10.0) -> RestreamClient:
     def on_transcription(text):
         print(f"Transcription: {text}")
 
-    # Listen for trouble: also that the extra for transcription is not installed
+    # Listen for objects
+    @client.on("objects_detected")
+    def on_objects(objects):
+        print(f"Objects: {', '.join(f'{box.label} {box.score:.0%}' for box in objects)}")
+
+    # Listen for trouble: also that the extras for transcription and detection are not installed
     @client.on("error")
     def on_error(error):
         print(f"Error: {error}")

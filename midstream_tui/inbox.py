@@ -12,6 +12,7 @@ from dataclasses import replace
 from midstream_adapters.events import (
     MEDIA,
     AudioChunk,
+    Detections,
     Dropped,
     Event,
     Figures,
@@ -30,7 +31,7 @@ MOST = 128
 _BATCH = 16
 _AGAIN = 0.02
 
-Heard = StateChanged | VideoFrame | AudioChunk | Transcript
+Heard = StateChanged | VideoFrame | AudioChunk | Transcript | Detections
 
 
 class Inbox:
@@ -99,6 +100,8 @@ class Inbox:
             self._session.apply(Dropped(event.stream, event.at, kind, 1, "listener"))
         elif isinstance(event, Transcript):
             self._session.apply(Dropped(event.stream, event.at, Kind.TEXT, 1, "listener"))
+        elif isinstance(event, Detections):
+            self._session.apply(Dropped(event.stream, event.at, Kind.VIDEO, 1, "listener"))
 
     async def drain(self) -> None:
         """Wait while listeners are behind by half of what may wait."""

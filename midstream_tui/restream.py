@@ -18,17 +18,21 @@ from urllib.parse import SplitResult, urlsplit
 from pyee.asyncio import AsyncIOEventEmitter
 
 from midstream_adapters.base import Backoff, SourceError, explain, supervise
-from midstream_adapters.events import State, StateChanged, Transcript, VideoFrame
+from midstream_adapters.events import Detections, State, StateChanged, Transcript, VideoFrame
 from midstream_adapters.redact import redact
 from midstream_adapters.registry import open_source
 from midstream_adapters.sanitize import clean_line
 from midstream_adapters.speech import lacking, listener
+from midstream_adapters.vision import with_detection
+from midstream_adapters.vision_onnx import Unusable
+from midstream_adapters.vision_onnx import lacking as vision_lacking
 
 from .inbox import Heard, Inbox
 from .restream_values import (
     Audio,
     Connected,
     Frame,
+    Objects,
     RestreamConfig,
     RestreamStats,
     StreamAnalysis,
@@ -46,7 +50,6 @@ if TYPE_CHECKING:
 
 MOST_PENDING = 64
 """Coroutines of listeners in flight, beyond which events wait."""
-_UNBUILT = {"object detection": "vision"}
 _SIGNALLING = {"ws": "webrtc+", "wss": "webrtc+", "http": "whep+", "https": "whep+"}
 _log = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class RestreamClient(AsyncIOEventEmitter):
 
     Events: ``connected(Connected)``, ``disconnected(reason)``, ``frame(Frame)``, ``audio(Audio)``,
     ``transcription(Transcription)`` (final text), ``partial_transcription(Transcription)``,
-    ``objects_detected(objects)``, ``error(Exception)``. A lost stream is connected again by
+    ``objects_detected(Objects)``, ``error(Exception)``. A lost stream is connected again by
     itself, with ``disconnected`` and ``connected`` told each time. What a listener raises becomes an ``error``; what a
     listener of ``error`` raises, and errors that nobody listens to, are logged.
     """
@@ -155,6 +158,11 @@ class RestreamClient(AsyncIOEventEmitter):
             headers={**given.headers, **more},
             models=(*given.models, *models),
         )
+        if self.config.enable_object_detection:
+            try:
+                options = with_detection(options, self.config.detector, self.config.detect_rate)
+            except Unusable as error:
+                raise ValueError(f"detector: {error}") from None
         try:
             adapter = open_source(source, options)[0]
         except SourceError as error:
@@ -175,10 +183,8 @@ class RestreamClient(AsyncIOEventEmitter):
         await self._opening(self._task, self._inbox, self._live, timeout)
         if self.config.enable_transcription and (lack := lacking(self.config.speech_engine)):
             self.emit("error", RuntimeError(f"transcription: {lack}"))
-        for feature, extra in _UNBUILT.items():
-            if getattr(self.config, f"enable_{feature.replace(' ', '_')}"):
-                text = f"{feature} is not built yet (planned: extra '{extra}')"
-                self.emit("error", NotImplementedError(text))
+        if self.config.enable_object_detection and (lack := vision_lacking()):
+            self.emit("error", RuntimeError(f"object detection: {lack}"))
 
     def _models(self) -> list[ModelFactory]:
         """What is to listen to the stream. Raises `ValueError` where there is no such engine."""
@@ -232,6 +238,9 @@ class RestreamClient(AsyncIOEventEmitter):
             if event.final and self._said is not None:
                 self._said.process_message(event.text, event.role)
             self.emit("transcription" if event.final else "partial_transcription", Transcription.of(event))
+        elif isinstance(event, Detections):
+            if event.boxes:
+                self.emit("objects_detected", Objects.of(event, self._unix(event.at)))
         else:
             self.emit("audio", Audio(event.sample_rate, event.channels, event.samples, event.rate, event.pts,
                                      event.duration))  # fmt: skip

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from midstream_adapters.base import Options
+from midstream_adapters.events import Box
 from midstream_adapters.redact import MASK, redact
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from midstream_adapters.events import Transcript
+    from midstream_adapters.events import Detections, Transcript
 
     from .state import Pattern
 
@@ -31,8 +32,9 @@ class RestreamConfig:
     ``rtmp_url`` is ``rtmp[s]://host/app``, to which ``stream_key`` belongs (or ``rtmp[s]://host/app/key``);
     ``webrtc_signaling`` a WebSocket (``wss://``) or a WHEP endpoint (``https://``). ``api_key`` is the bearer token of
     HLS, WHEP and signalling servers. ``speech_engine`` is what transcribes (``moonshine``, ``whisper:PATH``,
-    ``openai[:MODEL]``). ``frame_rate`` is the most ``frame`` events a second (all frames are counted); ``resolution``
-    ("1920x1080") is compared with what comes, nothing is rescaled.
+    ``openai[:MODEL]``). ``detector`` is the path of an ONNX file of the YOLO family, None the one in the box;
+    ``detect_rate`` is pictures a second that it looks at. ``frame_rate`` is the most ``frame`` events a second (all
+    frames are counted); ``resolution`` ("1920x1080") is compared with what comes, nothing is rescaled.
 
     Raises:
         ValueError: `frame_rate` is not above zero, or `resolution` not of the form WxH.
@@ -45,6 +47,8 @@ class RestreamConfig:
     enable_transcription: bool = False
     enable_object_detection: bool = False
     speech_engine: str = "moonshine"
+    detector: str | None = None
+    detect_rate: float = 4.0
     frame_rate: float | None = None
     resolution: str | None = None
     options: Options = field(default_factory=Options, repr=False)
@@ -123,6 +127,24 @@ class Transcription(str):
         text.segment, text.began, text.ended = heard.segment, heard.began, heard.ended
         text.final, text.lag = heard.final, heard.lag
         return text
+
+
+class Objects(tuple[Box, ...]):
+    """Objects in one picture, the surest first. ``timestamp``: Unix seconds; ``pts`` and ``took``: seconds.
+
+    ``pts`` is media time, ``took`` what the model needed.
+    """
+
+    timestamp: float
+    pts: float | None
+    took: float
+
+    @classmethod
+    def of(cls, found: Detections, timestamp: float) -> Self:
+        """The boxes of an event, with its figures."""
+        objects = cls(found.boxes)
+        objects.timestamp, objects.pts, objects.took = timestamp, found.pts, found.took
+        return objects
 
 
 @dataclass(frozen=True, slots=True)

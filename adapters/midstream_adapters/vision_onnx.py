@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ EXTRA = 'not installed: pip install "midstream-tui[vision]"'
 
 class Unusable(Exception):
     """There is no detector, and there won't be until something is changed: the text says what, in one line."""
+
+
+def lacking() -> str:
+    """What is not installed and detection needs; empty when all is there."""
+    return EXTRA if find_spec("onnxruntime") is None else ""
 
 
 def check_file(path: Path) -> int:

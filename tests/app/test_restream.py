@@ -25,6 +25,7 @@ from midstream_tui.inbox import MOST, Inbox
 from midstream_tui.session import Session
 from tests.adapters.clips import make_clip, truth
 from tests.adapters.hls_server import Answer, Media, Site, listed, make_media, playlist, serving
+from tests.adapters.photographs import make_film
 from tests.adapters.recorder import until
 from tests.adapters.rtc import Pictures, Tone, accept, connection, loopback, offer  # noqa: F401
 from tests.adapters.rtmp_ends import Played, Tag, server, tags_of
@@ -462,6 +463,43 @@ async def test_errors_that_nobody_listens_to_are_logged(
     assert restream.analysis.frame_count
 
 
+async def test_objects_in_its_pictures_are_told_with_their_boxes(tmp_path: Path) -> None:
+    make_film(tmp_path / "film.ts", ["chelsea.png", "motorcycle_left.png"], seconds=1.0)
+    restream = client(enable_object_detection=True, detect_rate=5.0, options=Options(env={}))
+    heard = Heard(restream)
+    over = asyncio.Event()
+    restream.on("disconnected", lambda _: over.set())
+    with serving() as site:
+        site.files |= {"film.ts": (tmp_path / "film.ts").read_bytes()}
+        site.files["x.m3u8"] = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfilm.ts\n#EXT-X-ENDLIST\n"
+        async with restream, asyncio.timeout(20):
+            await restream.connect_hls(site.url())
+            await over.wait()
+    told = [objects for name, objects in heard.all if name == "objects_detected"]
+    assert [box.label for objects in told for box in objects][:1] == ["cat"]
+    assert {box.label for objects in told for box in objects} >= {"cat", "motorcycle"}
+    assert all(objects.took > 0 and objects.timestamp > 1e9 for objects in told)
+    moments = [objects.pts for objects in told]
+    assert moments == sorted(moments)
+    assert restream.stats.figures["vision"] == "SSDLite-MobileNetV2 (COCO)"
+
+
+async def test_detection_without_its_extra_is_one_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    restream = client(enable_object_detection=True)
+    heard = Heard(restream)
+    async with restream:
+        await restream.connect_hls(site.url())
+        await until(lambda: restream.stats.figures.get("vision"))
+        await until(lambda: any(name == "error" for name, _ in heard.all))
+    line = 'not installed: pip install "midstream-tui[vision]"'
+    assert [str(error) for name, error in heard.all if name == "error"] == [f"object detection: {line}"]
+    assert restream.stats.figures["vision"] == line
+    assert restream.analysis.frame_count
+    with pytest.raises(ValueError, match=r"detector: none\.onnx: No such file"):
+        await client(enable_object_detection=True, detector="none.onnx").connect_hls(site.url())
+
+
 async def test_slow_coroutines_hold_the_source_up_and_nothing_is_lost(site: Site) -> None:
     restream = client()
     heard, most = 0, 0
@@ -604,7 +642,7 @@ async def test_example_webrtc(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "Frame 1: 160x96" in out
     assert "Audio chunk: 48000Hz" in out
-    assert "Error: object detection is not built yet (planned: extra 'vision')" in out
+    assert "object detection" not in out  # it asks for that too; there is nothing to see
     assert "Transcription:" not in out
     assert restream.analysis.frame_count >= 3
     assert restream.analysis.resolution_matches is False
