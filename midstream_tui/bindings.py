@@ -43,6 +43,7 @@ LIVE: list[BindingType] = [
     _key("s", "app.streams", "Streams", "streams.pick", "Add, select, edit or close streams"),
     _key("a", "app.overview", "All", "screen.overview", "All streams in a table, the worst on top"),
     _key("d", "app.detail", "Detail", "screen.detail", "All panels and charts of the selected stream"),
+    _key("L", "app.log", "Log", "screen.log", "All messages over the full width, with a filter"),
     _quiet("escape", "back", "Back", "screen.back", "Back: out of one panel, out of a screen"),
     _key("e", "app.export", "Export", "export.snapshot", "Write this moment as JSON and SVG"),
     _key("space", "app.pause", "Freeze", "view.pause", "Freeze the view; ingest goes on"),
@@ -61,6 +62,10 @@ LIVE: list[BindingType] = [
     _quiet("tab,right,l", "app.focus_next", "Next", "focus.next", "To the next panel"),
     _quiet("shift+tab,left,h", "app.focus_previous", "Previous", "focus.previous", "To the panel before"),
     _key("question_mark,f1", "app.help", "Help", "help.show", "Keys, and what every figure here means"),
+]  # fmt: skip
+
+LOG: list[BindingType] = [
+    _key("slash", "filter", "Filter", "log.filter", "Filter: text, /regular expression/, ! for the inverse"),
 ]  # fmt: skip
 
 DETAIL: list[BindingType] = [
@@ -85,10 +90,10 @@ MODAL: list[BindingType] = [
 
 HELP: list[BindingType] = [
     _key("escape,question_mark,f1,q", "dismiss", "Back", "help.close", "Back to the screen before"),
-    _quiet("j,down", "page.scroll_down", "Down", "help.down", "One line down"),
-    _quiet("k,up", "page.scroll_up", "Up", "help.up", "One line up"),
-    _quiet("g,home", "page.scroll_home", "Start", "help.home", "To the start"),
-    _quiet("G,end", "page.scroll_end", "End", "help.end", "To the end"),
-    _quiet("ctrl+d,pagedown", "page.page_down", "Page down", "help.page_down", "One page down"),
-    _quiet("ctrl+u,pageup", "page.page_up", "Page up", "help.page_up", "One page up"),
+    _quiet("j,down", "scroll('down')", "Down", "help.down", "One line down"),
+    _quiet("k,up", "scroll('up')", "Up", "help.up", "One line up"),
+    _quiet("g,home", "scroll('home')", "Start", "help.home", "To the start"),
+    _quiet("G,end", "scroll('end')", "End", "help.end", "To the end"),
+    _quiet("ctrl+d,pagedown", "scroll('page_down')", "Page down", "help.page_down", "One page down"),
+    _quiet("ctrl+u,pageup", "scroll('page_up')", "Page up", "help.page_up", "One page up"),
 ]  # fmt: skip

@@ -137,7 +137,15 @@ class Hub:
     def _hear(self, message: Message, text: str, complete: bool) -> None:
         assert self.engine is not None
         self.engine.hear(
-            Utterance(message.stream, text, message.role, message.at, message.reward, complete=complete)
+            Utterance(
+                message.stream,
+                text,
+                message.role,
+                message.at,
+                message.reward,
+                complete=complete,
+                serial=message.serial,
+            )
         )
 
     # -- the engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 
 from midstream_adapters.events import Kind, Provenance, State
 from midstream_analysis.report import Attractor, ConversationReport
@@ -18,12 +19,15 @@ from midstream_widgets.views import (
     TemporalView,
 )
 
+from .present_quality import elsewhere, flaws, last_flaw, loudness, open_flaws
 from .present_vision import seen_now
 from .session import Session
 from .tally import Tally
 from .transcript import Message
 
 _LEAST_DB = -96.0
+MESSAGES = 200
+"""Messages that a panel shows; the log has all that are kept."""
 
 
 def milliseconds(seconds: float | None) -> float | None:
@@ -181,6 +185,8 @@ def status_view(session: Session, now: float) -> StatusView:
                 if (last := tally.last_data) is not None and now - last >= 2
                 else None,
                 reconnects=tally.reconnects,
+                flaws=open_flaws(tally, now),
+                last_flaw=last_flaw(tally),
             )
             for tally in tallies
         ),
@@ -194,6 +200,7 @@ def _told(tally: Tally) -> str:
     figures = [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in tally.figures.items()
+        if not elsewhere(name)
     ]
     return " · ".join(filter(None, [tally.reason, *figures]))
 
@@ -228,6 +235,8 @@ def _rows(tally: Tally, now: float) -> list[MetricsRow]:
                 interval_ms=milliseconds(track.gaps.read(now).quantile(0.5)) if track else None,
                 detail=_detail(tally, kind, now),
                 dropped=dropped if not rows else 0,
+                loudness=loudness(tally) if kind is Kind.AUDIO and not over else None,
+                flaws=flaws(tally, kind),
             )
         )
     return rows
@@ -245,14 +254,16 @@ def _detail(tally: Tally, kind: Kind, now: float) -> str:
 
 
 def messages_view(session: Session, stream: str | None = None) -> MessagesView:
-    """The last messages, of all streams or of one."""
-    kept = [m for m in session.transcript.messages if stream is None or m.stream == stream]
+    """The last messages, of all streams or of one: no more than a panel can be scrolled through with pleasure."""
+    found = (m for m in reversed(session.transcript.messages) if stream is None or m.stream == stream)
+    kept = list(islice(found, MESSAGES))[::-1]
     tally = session.streams.get(stream) if stream is not None else None
     total = session.transcript.total if stream is None else max(len(kept), tally.messages if tally else 0)
-    return MessagesView(messages=tuple(_line(session, message) for message in kept), total=total)
+    return MessagesView(messages=tuple(message_line(session, message) for message in kept), total=total)
 
 
-def _line(session: Session, message: Message) -> MessageLine:
+def message_line(session: Session, message: Message) -> MessageLine:
+    """One message as a panel shows it: secrets redacted, what was cut told."""
     tally = session.streams.get(message.stream)
     text = message.shown
     if message.truncated:
@@ -265,6 +276,7 @@ def _line(session: Session, message: Message) -> MessageLine:
         text=text,
         tokens=message.tokens,
         tokens_estimated=message.tokens_estimated,
+        move=message.move,
         open=message.open,
         simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual.binding import Binding, BindingType
 
 from midstream_widgets.line_panel import LinePanel
+from midstream_widgets.message_log import MessageLog
 from midstream_widgets.stream_metrics import StreamMetrics
 from midstream_widgets.stream_table import StreamTable
 
-from .bindings import APP, DETAIL, HELP, LIVE, MODAL, PICKER
+from .bindings import APP, DETAIL, HELP, LIVE, LOG, MODAL, PICKER
 
 
-def panel_bindings(panel: type[LinePanel[object]]) -> list[BindingType]:
+def panel_bindings(panel: type[LinePanel[Any]]) -> list[BindingType]:
     """The bindings of a panel and of what it is made from; a key that it redefines is its own."""
     mine: dict[str, BindingType] = {}
     taken: set[str] = set()
@@ -40,6 +43,7 @@ def scopes() -> dict[str, list[BindingType]]:
     return {
         "the dashboard": [*panel_bindings(StreamMetrics), *live],
         "all streams": [*panel_bindings(StreamTable), *live],
+        "the messages": [*panel_bindings(MessageLog), *LOG, *live],
         "the detail": [*panel_bindings(LinePanel), *DETAIL, *live],
         **{f"the chart {spec.title}": [*panel_bindings(spec.widget), *live] for spec in CHARTS.values()},
         "the picker": PICKER,

@@ -137,7 +137,10 @@ class Session:
 
     def take(self, report: AnalysisReport) -> frozenset[Area]:
         """Take the engine's newest word."""
-        self.report = report
+        before, self.report = self.report, report
+        for stream, said in report.conversations.items():
+            if before is None or before.conversations.get(stream) is not said:
+                self.transcript.note(said.said)
         return _REPORT
 
     def tick(self, now: float) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from midstream_adapters.events import TextChunk
 from midstream_adapters.events import Transcript as Heard
 from midstream_adapters.redact import redact
+from midstream_analysis.report import PatternHit
 
-KEEP = 200
+KEEP = 1000
+MOST_TOTAL = 8_000_000
+"""Characters of all messages kept, about: long ones make room sooner."""
 MOST_OPEN = 256
 MOST_CHARS = 65_536
 
@@ -28,6 +32,8 @@ class Message:
     tokens: int = 0
     tokens_estimated: bool = False
     reward: float | None = None
+    move: str = ""
+    """What it does in the conversation (question, answer...), once the engine has said so."""
     reasoning: bool = False
     tool: str | None = None
     open: bool = False
@@ -119,8 +125,22 @@ class Transcript:
                 message.open &= heard[0] != stream
         return closed
 
+    def note(self, moves: Iterable[tuple[int, PatternHit]]) -> None:
+        """Write down the moves of messages, by their serial numbers; of those that are gone nothing is kept."""
+        if not self.messages:
+            return
+        first = self.messages[0].serial
+        for serial, hit in moves:
+            # Serial numbers have no gaps, so a message's place follows from its own.
+            if 0 <= (place := serial - first) < len(self.messages):
+                self.messages[place].move = hit.label
+
     def _begin(self, chunk: TextChunk) -> Message:
         self.total += 1
+        if self.total % 256 == 0:
+            size = sum(message.chars for message in self.messages)
+            while size > MOST_TOTAL:
+                size -= self.messages.popleft().chars
         message = Message(
             self.total, chunk.at, chunk.stream, chunk.role, reasoning=chunk.reasoning, tool=chunk.tool
         )

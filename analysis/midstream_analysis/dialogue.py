@@ -15,6 +15,7 @@ from midstream_analysis.report import ConversationReport, PatternHit, Repetition
 from midstream_analysis.symbols import RecurringPattern, recurring_patterns
 
 WINDOW = 200  # messages whose moves are summed up and mined
+RECENT = 64  # messages whose moves are reported one by one
 LONGEST = 16  # moves in a recurring sequence
 CHANCE = 0.05  # that moves in any order would bring about a reported sequence as often
 MOST = 8  # sequences reported
@@ -34,6 +35,7 @@ class Dialogue:
         self.learner = MetaLearner(max_history, rng)
         self._classifier = MoveClassifier.load()
         self._moves: deque[PatternHit] = deque(maxlen=min(WINDOW, max_history))
+        self._said: deque[tuple[int, PatternHit]] = deque(maxlen=RECENT)
         self._previous: str | None = None
         self._voices: dict[str | None, _Voice] = {}
 
@@ -54,6 +56,8 @@ class Dialogue:
         )
         self._previous = text
         self._moves.append(hit)
+        if utterance.serial is not None:
+            self._said.append((utterance.serial, hit))
         self.utterances += 1
         return hit
 
@@ -72,6 +76,7 @@ class Dialogue:
             repetition=next((voice.loop for voice in reversed(self._voices.values()) if voice.loop), None),
             learning=self.learner.status() if self.utterances else None,
             utterances=self.utterances,
+            said=tuple(self._said),
         )
 
     def _summary(self) -> tuple[PatternHit, ...]:

@@ -41,7 +41,8 @@ class Utterance:
 
     ``complete`` is False for a piece of a message that is still being generated: pieces feed the loop detector at
     once (a degenerate message may never end), and the complete message, when it comes, feeds the rest. ``tokens``
-    are the model's own where the source knows them; else the words of ``text`` are used.
+    are the model's own where the source knows them; else the words of ``text`` are used. ``serial`` is the caller's
+    number for the message, by which the report gives its move.
     """
 
     stream: str
@@ -51,6 +52,7 @@ class Utterance:
     reward: float | None = None
     tokens: tuple[str, ...] = ()
     complete: bool = True
+    serial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

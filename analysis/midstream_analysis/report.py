@@ -173,6 +173,8 @@ class ConversationReport:
     repetition: Repetition | None
     learning: LearningStatus | None
     utterances: int
+    said: tuple[tuple[int, PatternHit], ...] = ()
+    """The moves of the last messages that have a serial number, by it, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

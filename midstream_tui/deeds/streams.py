@@ -88,6 +88,14 @@ class StreamDeeds(Deeds):
         else:
             self.push_screen(OverviewScreen())
 
+    def action_log(self) -> None:
+        from midstream_tui.screens.detail import DetailScreen
+        from midstream_tui.screens.log import LogScreen
+
+        if not isinstance(self.live_screen, LogScreen):
+            of = self.live_screen.stream if isinstance(self.live_screen, DetailScreen) else ""
+            self.push_screen(LogScreen(f"stream:{of} " if of else ""))
+
     def action_detail(self) -> None:
         from midstream_tui.screens.detail import DetailScreen
 
@@ -181,6 +189,11 @@ class StreamDeeds(Deeds):
 
         held = self.hub.sources.get(stream)
         tally = self.hub.session.streams.get(stream)
+
+        def changed(wishes: Wishes | None) -> None:
+            if wishes is not None:
+                self._change(stream, wishes)
+
         chosen = self.hub.session.observable if self.hub.session.selected == stream else None
         self.push_screen(
             OptionsScreen(
@@ -190,13 +203,11 @@ class StreamDeeds(Deeds):
                 chosen,
                 self.refresh_ms,
             ),
-            lambda wishes: self._change(stream, wishes),
+            changed,
         )
 
     @work
-    async def _change(self, stream: str, wishes: Wishes | None) -> None:
-        if wishes is None:
-            return
+    async def _change(self, stream: str, wishes: Wishes) -> None:
         if wishes.refresh_ms != self.refresh_ms:
             self.set_refresh(wishes.refresh_ms)
         self.select(stream)

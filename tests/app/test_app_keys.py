@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub, Source
 from midstream_tui.screens.detail import DetailScreen
 from midstream_tui.screens.help import HelpScreen
+from midstream_tui.screens.log import LogScreen
 from midstream_tui.screens.options import OptionsScreen
 from midstream_tui.screens.overview import OverviewScreen
 from midstream_tui.screens.picker import PickerScreen
@@ -176,6 +178,21 @@ async def opens_the_detail(pilot: Keys) -> None:
     assert pilot.app.screen.stream == "one"
 
 
+async def opens_the_log(pilot: Keys) -> None:
+    await pilot.press("L")
+    assert isinstance(app_of(pilot).screen, LogScreen)
+    await pilot.press("L")
+    assert len(app_of(pilot).screen_stack) == 2  # there is one log
+
+
+async def filters_the_log(pilot: Keys) -> None:
+    await pilot.press("L", "slash", *"and again from two", "enter")
+    await settle(pilot)
+    shown = panel_text(app_of(pilot).live_screen.panel("log"))
+    assert "and again from two" in shown
+    assert "hello" not in shown
+
+
 async def goes_back(pilot: Keys) -> None:
     home = pilot.app.screen
     await pilot.press("a", "d", "escape")
@@ -292,6 +309,9 @@ async def walks_the_details(pilot: Keys) -> None:
 
 
 async def zooms(pilot: Keys) -> None:
+    app, now = app_of(pilot), app_of(pilot).hub.options.clock()
+    for n in range(500):
+        app.bus.emit(TextChunk("one", now + n / 100, "x", reward=math.sin(n)))
     await pilot.press("d")
     await settle(pilot)
     charts = [chart for chart in pilot.app.screen.query(ChartPanel) if chart.display]
@@ -421,7 +441,7 @@ async def scrolls_help(pilot: Keys) -> None:
     ):
         for key, there in zip(keys, (True, False), strict=True):
             await pilot.press(key)
-            await pilot.pause(0.5)
+            await pilot.pause()
             assert (page.scroll_offset.y > 0) is there, key
 
 
@@ -474,7 +494,7 @@ async def connects_anew_from_the_picker(pilot: Keys) -> None:
     held = next(iter(app.hub.sources.values()))
     before = held.task
     await settle(pilot)
-    await pilot.press("s", "down", "end", "ctrl+r")
+    await pilot.press("s", "down", "down", "down", "ctrl+r")
     await app.workers.wait_for_complete()
     assert held.task is not before
 
@@ -502,6 +522,8 @@ TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "app.mouse": switches_the_mouse,
     "screen.overview": opens_the_overview,
     "screen.detail": opens_the_detail,
+    "screen.log": opens_the_log,
+    "log.filter": filters_the_log,
     "screen.back": goes_back,
     **{f"panel.{number}": toggles_panels for number in range(1, 11)},
     "view.maximise": gives_a_panel_all_the_room,
@@ -540,6 +562,7 @@ ALL = [
     for group in (
         bindings.APP,
         bindings.LIVE,
+        bindings.LOG,
         bindings.DETAIL,
         bindings.PICKER,
         bindings.MODAL,
