@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +84,23 @@ async def test_a_dashboard_beside_a_client_shows_the_session_as_a_stream() -> No
     assert [(m.role, m.text) for m in dashboard.state.recent_messages] == [
         ("user", "Good morning"), ("assistant", "Good morning, how are you?"),
     ]  # fmt: skip
+
+
+async def test_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(__file__).parents[2] / "examples" / "openai_realtime.py"
+    spec = importlib.util.spec_from_file_location("example_openai_realtime", path)
+    assert spec is not None
+    assert spec.loader is not None
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    async with realtime_server(rs.ANSWER) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("ws", "http", 1))
+        made = MidStreamDashboard(DashboardConfig(headless=True, size=(120, 40), analysis=False))
+        dashboard, client = await example.main(made)
+        await until(lambda: client.usage.prompt)
+        await client.disconnect()
+        await dashboard.stop()
+    assert "".join(m.text for m in made.state.recent_messages).endswith("how are you?")
+    assert made.state.streams["openai-audio"].audio_chunks == 6
+    assert server.of("session.update")[0]["session"]["audio"]["output"]["voice"] == "alloy"
