@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 
 from midstream_adapters.events import Impairment, Kind
@@ -26,6 +26,8 @@ class Impairments:
     open: OrderedDict[tuple[str, Kind, float], Impairment] = field(default_factory=OrderedDict)
     past: deque[Impairment] = field(default_factory=lambda: deque(maxlen=KEEP))
     counts: dict[str, Count] = field(default_factory=dict)
+    times: Counter[Kind] = field(default_factory=Counter)
+    """How often anything went wrong, by kind."""
 
     def take(self, event: Impairment) -> None:
         """Fold one event in."""
@@ -34,6 +36,7 @@ class Impairments:
         count = self.counts.setdefault(event.what, Count())
         if known is None:
             count.times += 1
+            self.times[event.kind] += 1
         if event.ended is not None:
             count.seconds += max(0.0, event.ended - event.began)
             self.past.append(event)

@@ -1,8 +1,8 @@
 """Frozen and black pictures, told on the small views.
 
-A libav filter per frame of full size costs more than the decoding of many a stream, and freezedetect loses a freeze that
-has passed an encoder: one that refines a still picture, or begins anew with a key frame, changes it by more than the
-noise it allows. The views are there already, and so are their differences.
+A libav filter per frame of full size costs more than the decoding of many a stream, and freezedetect loses a freeze
+that has passed an encoder: one that refines a still picture, or begins anew with a key frame, changes it by more than
+the noise it allows. The views are there already, and so are their differences.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ _MOVED = 3.0
 _GRID = 9, 16
 _SETTLED = 1.0
 """Seconds after which what a freeze is compared with is taken anew, so that slow drift of an encoder is no motion."""
+_YOUNG = 0.5
+"""Seconds for which a picture that differs from the one before is not compared with the first: it may be the first."""
 _DARK = 255.0 * BLACK_PIXEL
 _BRIGHTEST_BLACK = BLACK_SHARE * _DARK + (1.0 - BLACK_SHARE) * 255.0
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601
@@ -56,7 +58,8 @@ def blocks(view: View) -> Blocks:
     tall, wide = max(1, height // rows), max(1, width // columns)
     rows, columns = height // tall, width // wide
     green = view[: rows * tall, : columns * wide, 1]
-    return green.reshape(rows, tall, columns, wide).sum(axis=(1, 3), dtype=np.int32)
+    sums: Blocks = green.reshape(rows, tall, columns, wide).sum(axis=(1, 3), dtype=np.int32)
+    return sums
 
 
 class Stillness:
@@ -84,9 +87,11 @@ class Stillness:
             self._quiet += 1
         else:
             self._restless += 1
-        if self._restless > 4 + self._quiet // 4:
+        if self._restless > 4 + self._quiet // 4 or motion >= _RESIDUE:
             self._begin(at, view, None)
             return False
+        if motion >= _NOISE and at - (self.since or at) < _YOUNG:  # of what moves, nearly all ends here
+            return True
         alone = self._quiet + self._restless == 1  # the reference is the picture before
         moved = motion if alone else difference(reference, view)
         if moved >= _NOISE:

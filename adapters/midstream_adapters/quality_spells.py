@@ -78,10 +78,11 @@ class Burst:
             self._told = at
             self._tell(None)
 
-    def pass_by(self, now: float) -> None:
-        """Time has come to `now` without another."""
+    def pass_by(self, now: float) -> bool:
+        """Time has come to `now` without another; return whether the burst goes on."""
         if self._count and now - self._last >= self._apart:
             self.close()
+        return self._count > 0
 
     def close(self) -> None:
         """There will be no more."""

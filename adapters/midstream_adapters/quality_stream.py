@@ -46,6 +46,7 @@ class _Track:
         self.bursts = {
             blame: Burst(quality.say, what, kind, blame, figure) for blame, (what, figure) in _NAMES.items()
         }
+        self.bursting = False
         self.lost: Blame | None = None  # who lost something since the last item
         self.packets_lost = 0.0
         self.came: float | None = None
@@ -54,6 +55,16 @@ class _Track:
     @property
     def end(self) -> float:
         return self.timeline.end or 0.0
+
+    def add(self, blame: Blame, count: int, at: float) -> None:
+        """`count` items are damaged or missing."""
+        self.bursting = True
+        self.bursts[blame].add(count, at)
+
+    def pass_by(self, at: float) -> None:
+        self.bursting = False
+        for burst in self.bursts.values():
+            self.bursting |= burst.pass_by(at)
 
     def close(self, now: float) -> None:
         for burst in self.bursts.values():
@@ -72,6 +83,8 @@ class StreamQuality:
         self.stream = stream
         self._live = live
         self._tracks: dict[Kind, _Track] = {}
+        self._size = 0, 0
+        self._form = 0, 0
         self._picture = PictureWatch(self.say)
         self._sound = SoundWatch(self.say)
         self._offset = Offset(self.say) if live and common else None
@@ -135,11 +148,12 @@ class StreamQuality:
         if not track.timeline.item(at, None, frame.keyframe):
             self._picture.close(end)
         self._arrived(track, Kind.VIDEO, at, end)
-        if frame.width:
+        if frame.width and (size := (frame.width, frame.height)) != self._size:
+            self._size = size
             self._change("resolution", Kind.VIDEO, f"{frame.width}x{frame.height}", at)
         if frame.corrupt:
             self._errors += 1
-            track.bursts[Blame.DECODE].add(1, at)
+            track.add(Blame.DECODE, 1, at)
         if frame.luma is not None and frame.image.ndim == 3 and frame.image.shape[2] == 3:
             self._picture.frame(at, frame.image, frame.luma, frame.motion)
         self._passed(track, at)
@@ -150,7 +164,8 @@ class StreamQuality:
         if not track.timeline.item(at, chunk.duration):
             self._sound.close(end)
         self._arrived(track, Kind.AUDIO, at, end)
-        if chunk.sample_rate:
+        if chunk.sample_rate and (form := (chunk.sample_rate, chunk.channels)) != self._form:
+            self._form = form
             self._change("sample rate", Kind.AUDIO, f"{chunk.sample_rate} Hz", at)
             self._change("channel", Kind.AUDIO, f"{chunk.channels}", at)
         if chunk.peak is not None:
@@ -166,7 +181,7 @@ class StreamQuality:
         track.lost = blame
         if blame is Blame.DECODE:
             self._errors += event.count
-        track.bursts[blame].add(event.count, track.end)
+        track.add(blame, event.count, track.end)
 
     def _figures(self, event: Figures) -> None:
         values = event.values
@@ -209,8 +224,8 @@ class StreamQuality:
         track.lost = None
 
     def _passed(self, track: _Track, at: float) -> None:
-        for burst in track.bursts.values():
-            burst.pass_by(at)
+        if track.bursting:
+            track.pass_by(at)
         if self._beat is None:
             self._beat = self._now
         elif self._now - self._beat >= BEAT_S:

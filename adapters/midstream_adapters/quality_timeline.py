@@ -26,6 +26,7 @@ class Timeline:
         self._kind = kind
         self._blame = blame
         self._steps: deque[float] = deque(maxlen=30)
+        self._sum = 0.0
         self._last: float | None = None
         self._key: float | None = None
         self.end: float | None = None
@@ -43,12 +44,15 @@ class Timeline:
                 self._say(
                     "pts regression", self._kind, end, end, Blame.SOURCE, {"back_s": round(end - at, 3)}
                 )
-                self._steps.clear()
+                self._forget()
                 self._key, forward = None, False
             elif gap:
                 self._say("pts gap", self._kind, end, at, self._blame(gap), {"gap_s": round(gap, 3)})
             elif duration is None:
+                if len(self._steps) == self._steps.maxlen:
+                    self._sum -= self._steps[0]
                 self._steps.append(at - last)
+                self._sum += at - last
         self.end = at + (self._average if duration is None else duration)
         if key:
             if self._key is not None:
@@ -58,12 +62,16 @@ class Timeline:
 
     def restart(self) -> None:
         """Another input begins: its PTS have nothing to do with those before."""
-        self._steps.clear()
+        self._forget()
         self._last = self.end = self._key = None
+
+    def _forget(self) -> None:
+        self._steps.clear()
+        self._sum = 0.0
 
     @property
     def _average(self) -> float:
-        return sum(self._steps) / len(self._steps) if self._steps else 0.0
+        return self._sum / len(self._steps) if self._steps else 0.0
 
     def _gap(self, at: float, last: float, end: float) -> float:
         """Seconds that are missing before `at`, 0 where nothing is."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from midstream_adapters.base import Backoff, Options, supervise
 from midstream_adapters.events import Impairment
 from midstream_adapters.media import open_source
-
 from tests.adapters.recorder import Recorder
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25")

@@ -8,10 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from midstream_adapters.events import Figures
 from midstream_adapters.levels import clipped_samples
 from midstream_adapters.loudness import LoudnessMeter
-
 from tests.adapters.quality_clips import ffmpeg, make, watch
 
 SOUNDS = {
@@ -44,7 +44,8 @@ def truth(path: Path) -> dict[str, float]:
     summary = log[log.rindex("Summary:") :]
     integrated = re.search(r"I:\s+(\S+) LUFS", summary)
     peak = re.search(r"Peak:\s+(\S+) dBFS", summary)
-    assert integrated and peak
+    assert integrated
+    assert peak
     return {
         "loudness_momentary_lufs": float(last[0]),
         "loudness_short_term_lufs": float(last[1]),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import av
 import pytest
-from midstream_adapters.events import Blame, Figures, Impairment, Kind, VideoFrame
 
+from midstream_adapters.events import Blame, Figures, Impairment, Kind, VideoFrame
 from tests.adapters.clips import corrupt
 from tests.adapters.quality_clips import MOVING, ended, ffmpeg, make, watch
 from tests.adapters.recorder import Recorder
@@ -15,6 +15,15 @@ from tests.adapters.recorder import Recorder
 TONE = "sine=440:r=48000"
 NEAR = 0.5
 """Seconds that a begin or an end may be off; in fact it is a frame or two."""
+
+
+def held(frame: int, times: int) -> str:
+    """A filter that shows one picture of 25 a second so many times more."""
+    return f"loop=loop={times}:size=1:start={frame},setpts=N/25/TB"
+
+
+def blackened(start: float, end: float) -> str:
+    return f"drawbox=color=black:t=fill:enable='between(t,{start},{end})'"
 
 
 def found(sink: Recorder) -> list[tuple[str, Kind]]:
@@ -28,7 +37,7 @@ def only(sink: Recorder, what: str) -> Impairment:
 
 async def test_five_seconds_black_frozen_and_silent_are_found_where_they_are(tmp_path: Path) -> None:
     # black from 4 to 9; frozen from 12 to 17 (one picture, 125 times more); silent from 18 to 23
-    video = f"{MOVING}:d=20,loop=loop=125:size=1:start=300,setpts=N/25/TB,drawbox=color=black:t=fill:enable='between(t,4,8.99)'"
+    video = f"{MOVING}:d=20,{held(300, 125)},{blackened(4, 8.99)}"
     audio = f"{TONE}:d=25,volume=0:enable='between(t,18,22.99)'"
     sink = await watch(make(tmp_path / "bad.mp4", video, audio, "-shortest"))
 
@@ -36,15 +45,14 @@ async def test_five_seconds_black_frozen_and_silent_are_found_where_they_are(tmp
     for what, began, over in (("black", 4, 9), ("freeze", 12, 17), ("silence", 18, 23)):
         [first, last] = [e for e in sink.of(Impairment) if e.what == what]
         assert first.began == last.began == pytest.approx(began, abs=NEAR)
-        assert first.ended is None and last.ended == pytest.approx(over, abs=NEAR)
+        assert first.ended is None
+        assert last.ended == pytest.approx(over, abs=NEAR)
         assert last.figures["lasted_s"] == pytest.approx(5.0, abs=NEAR)
         assert first.blame is last.blame is Blame.SOURCE
 
 
 async def test_said_live_as_soon_as_it_is_sure(tmp_path: Path) -> None:
-    sink = await watch(
-        make(tmp_path / "frozen.mp4", f"{MOVING}:d=4,loop=loop=200:size=1:start=50,setpts=N/25/TB", None)
-    )
+    sink = await watch(make(tmp_path / "frozen.mp4", f"{MOVING}:d=4,{held(50, 200)}", None))
     said = next(n for n, e in enumerate(sink.events) if isinstance(e, Impairment))
     before = [e for e in sink.events[:said] if isinstance(e, VideoFrame)]
     assert before[-1].pts == pytest.approx(2.0 + 2.0, abs=0.05)
@@ -60,7 +68,7 @@ async def test_what_lasts_until_the_end_ends_with_the_stream(tmp_path: Path) -> 
 
 
 async def test_shorter_than_two_seconds_is_nothing(tmp_path: Path) -> None:
-    video = f"{MOVING}:d=8,loop=loop=45:size=1:start=100,setpts=N/25/TB,drawbox=color=black:t=fill:enable='between(t,1,2.8)'"
+    video = f"{MOVING}:d=8,{held(100, 45)},{blackened(1, 2.8)}"
     audio = f"{TONE}:d=9,volume=0:enable='between(t,3,4.8)'"
     assert found(await watch(make(tmp_path / "short.mp4", video, audio, "-shortest"))) == []
 
@@ -93,7 +101,7 @@ async def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path, name: str
 async def test_frozen_pictures_of_a_lossy_codec_are_frozen(tmp_path: Path, codec: str) -> None:
     """An encoder repairs a still picture for some frames; what is left differs by less than freezedetect's noise."""
     path = tmp_path / "frozen.mkv"
-    graph = "mandelbrot=s=192x108:r=25,trim=duration=3,loop=loop=125:size=1:start=50,setpts=N/25/TB"
+    graph = f"mandelbrot=s=192x108:r=25,trim=duration=3,{held(50, 125)}"
     ffmpeg("-f", "lavfi", "-i", graph, "-c:v", codec, "-b:v", "300k", "-pix_fmt", "yuv420p", str(path))
     freeze = only(await watch(path), "freeze")
     assert freeze.began == pytest.approx(2.0, abs=NEAR)
@@ -105,7 +113,8 @@ async def test_a_clipped_sine_is_told_from_a_loud_one(tmp_path: Path) -> None:
     audio = "aevalsrc='max(-1,min(1,if(between(t,2,4),2.8,0.99)*sin(2*PI*440*t)))':d=6:s=48000"
     sink = await watch(make(tmp_path / "loud.wav", None, audio, "-c:a", "pcm_s16le"))
     clipping = only(sink, "clipping")
-    assert clipping.kind is Kind.AUDIO and clipping.blame is Blame.SOURCE
+    assert clipping.kind is Kind.AUDIO
+    assert clipping.blame is Blame.SOURCE
     assert clipping.began == pytest.approx(2.0, abs=0.1)
     assert clipping.ended == pytest.approx(4.0, abs=0.1)
     # |2.8 sin| > 1 for 1 - 2 asin(1/2.8) / pi of the time
@@ -182,8 +191,8 @@ async def test_damage_is_said_as_decode_errors_with_a_count(tmp_path: Path) -> N
     corrupt(path, 40, seed=3)
     sink = await watch(path)
     errors = [e for e in sink.of(Impairment) if e.what == "decode errors"]
-    assert errors and all(e.blame is Blame.DECODE for e in errors)
-    total = {}
+    assert {e.blame for e in errors} == {Blame.DECODE}
+    total: dict[str, float | str] = {}
     for figures in sink.of(Figures):
         total |= figures.values
     damaged = sum(frame.corrupt for frame in sink.frames) + sum(sink.dropped.values())
@@ -194,7 +203,7 @@ async def test_damage_is_said_as_decode_errors_with_a_count(tmp_path: Path) -> N
 
 async def test_key_frame_interval(tmp_path: Path) -> None:
     sink = await watch(make(tmp_path / "keys.mp4", f"{MOVING}:d=4", None, "-g", "40", "-sc_threshold", "0"))
-    total = {}
+    total: dict[str, float | str] = {}
     for figures in sink.of(Figures):
         total |= figures.values
     assert total["video_key_frame_interval_s"] == pytest.approx(40 / 25)

@@ -57,6 +57,15 @@ ATTRACTORS = {
     Attractor.UNKNOWN: Glyph("—", "UNKNOWN", "muted"),
 }
 
+FLAWS = {
+    "freeze": Glyph("‖", "freeze", "warning"),
+    "black": Glyph("■", "black", "warning"),
+    "silence": Glyph("∅", "silence", "warning"),
+    "stall": Glyph("◐", "stall", "error"),
+    "decode errors": Glyph("✗", "decode errors", "error"),
+    "lost segments": Glyph("✗", "lost segments", "error"),
+}
+
 UNTRUE = frozenset({"simulated", "replayed"})
 """Provenances that call for the warning style: the figures are not of something happening now."""
 
@@ -64,6 +73,11 @@ UNTRUE = frozenset({"simulated", "replayed"})
 def state(name: str) -> Glyph:
     """The glyph of a stream's state; a state nobody told us about keeps its own word."""
     return STATES.get(name) or Glyph("?", name or "unknown", "muted")
+
+
+def flaw(name: str) -> Glyph:
+    """The glyph of something wrong with what is seen or heard."""
+    return FLAWS.get(name) or Glyph(ALERT, name, "warning")
 
 
 def activity(active: bool | None) -> Glyph:

@@ -73,6 +73,8 @@ COLUMNS = (
         2,
         lambda row: "warning" if row.dropped else "muted",
     ),
+    Column("Flaws", lambda row: str(row.flaws or ""), 5, True, 6, lambda row: "warning"),
+    Column("LUFS", lambda row: _or_blank(f.decimal(row.loudness, 1)), 5, True, 9),
     Column("From", _tag, 4, False, 1, lambda row: glyphs.provenance_style(row.provenance)),
     Column("Detail", lambda row: row.detail, 6, False, 10, lambda row: "muted"),
 )

@@ -10,7 +10,7 @@ from midstream_widgets import glyphs
 from midstream_widgets.fields import sections
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, Span, grid, pad, width_of
-from midstream_widgets.views import StatusLine, StatusView
+from midstream_widgets.views import Flaw, StatusLine, StatusView
 
 
 def _kind(label: str, active: bool | None, level: float | None = None) -> Row:
@@ -38,6 +38,13 @@ def summary(view: StatusView, width: int, height: int) -> list[Row]:
     return grid(loud if roomy else cells(None), width, 4 // columns)
 
 
+def _flaw(flaw: Flaw) -> Span:
+    """As "‖ freeze 12s (source)"."""
+    glyph = glyphs.flaw(flaw.what)
+    lasts = f" {f.short_duration(flaw.seconds)}" if flaw.seconds is not None else ""
+    return f"{glyph.text}{lasts} ({flaw.blame})", glyph.style
+
+
 def _remark(line: StatusLine) -> list[Span]:
     """What else there is to say, the most urgent first."""
     said: list[Span] = []
@@ -45,10 +52,13 @@ def _remark(line: StatusLine) -> list[Span]:
         said.append((f"retry in {f.short_duration(line.retry_in)}", "warning"))
     if line.silent_s is not None and line.state == "stalled":
         said.append((f"silent {f.short_duration(line.silent_s)}", "warning"))
+    said += map(_flaw, line.flaws)
     if line.provenance and line.provenance != "live":
         said.append((line.provenance, glyphs.provenance_style(line.provenance)))
     if line.reason:
         said.append((line.reason, "error" if line.state == "failed" else "muted"))
+    if line.last_flaw is not None and not line.flaws:
+        said.append((f"last {_flaw(line.last_flaw)[0]}", "muted"))
     if line.reconnects:
         said.append((f"{line.reconnects:,} reconnects", "muted"))
     dot: Span = (" · ", "muted")

@@ -74,6 +74,15 @@ class PatternView:
 
 
 @dataclass(frozen=True, slots=True)
+class Flaw:
+    """Something wrong with what is seen or heard: for how many seconds it lasts, or lasted, and who is to blame."""
+
+    what: str
+    blame: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusLine:
     """State of one stream. ``state`` and ``provenance`` are the words of the events' enums."""
 
@@ -85,6 +94,9 @@ class StatusLine:
     retry_in: float | None = None
     silent_s: float | None = None
     reconnects: int = 0
+    flaws: tuple[Flaw, ...] = ()
+    """What is wrong now."""
+    last_flaw: Flaw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,10 @@ class MetricsRow:
     detail: str = ""
     """Resolution or sample rate, e.g. ``640x360`` or ``48 kHz mono``."""
     dropped: int = 0
+    loudness: float | None = None
+    """Short-term, in LUFS."""
+    flaws: int = 0
+    """How often something was wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
