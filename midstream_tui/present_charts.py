@@ -7,6 +7,8 @@ there is nothing to see, one that says why.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
 from midstream_analysis.report import SeriesReport
@@ -25,9 +27,14 @@ from midstream_widgets.chart_views import (
     VideoView,
 )
 
+from .alerts import Alert
 from .session import ENOUGH, OBSERVABLES, Session
-from .tally import Series, Tally
+from .tally import Tally
 from .turns import TurnRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 UNITS = {"token rate": "tok/s", "interval": "s", "frame interval": "s"}
 """Units of the observables that have one."""
@@ -85,8 +92,10 @@ def portrait_view(session: Session, stream: str, now: float, zoom: int = 0) -> P
     )
 
 
-def series_view(session: Session, stream: str, now: float, zoom: int = 0) -> SeriesView:
-    """The chosen observable over its last samples, with change points and what went wrong."""
+def series_view(
+    session: Session, stream: str, now: float, zoom: int = 0, alerts: Iterable[Alert] = ()
+) -> SeriesView:
+    """The chosen observable over its last samples, with change points, impairments and the stream's ``alerts``."""
     tally = session.streams.get(stream)
     if tally is None:
         return SeriesView(stream=stream, reason=CLOSED, zoom=zoom)
@@ -112,18 +121,61 @@ def series_view(session: Session, stream: str, now: float, zoom: int = 0) -> Ser
         total=series.total,
         dt=series.dt,
         step=series.unit,
-        marks=_marks(session, tally, name, series),
+        marks=_marks(session, tally, name, now, alerts),
     )
 
 
-def _marks(session: Session, tally: Tally, name: str, series: Series) -> tuple[Mark, ...]:
-    said = _looked(session, tally, name)
-    if said is None or said.total is None:
-        return ()
-    # Change points count from the first sample that was looked at.
-    first = said.total - said.classification.n
+def _marks(
+    session: Session, tally: Tally, name: str, now: float, alerts: Iterable[Alert]
+) -> tuple[Mark, ...]:
+    """What happened at which sample; what is older than the samples held is left out."""
+    series = tally.series[name]
     held = series.total - len(series.samples)
-    return tuple(Mark(first + place, "change") for place in said.change_points if first + place >= held)
+    marks: list[Mark] = []
+    said = _looked(session, tally, name)
+    if said is not None and said.total is not None:
+        first = said.total - said.classification.n  # change points count from the first sample looked at
+        marks += [Mark(first + place, "change") for place in said.change_points if first + place >= held]
+    happened = [(alert.began, alert.rule) for alert in alerts if alert.stream == tally.stream]
+    for event in (*tally.impairments.past, *tally.impairments.open.values()):
+        # Said when it was over, or once it was sure: so long before it had begun.
+        lasted = event.ended - event.began if event.ended is not None else 0.0
+        happened.append((event.at - lasted, event.what))
+    if happened and (ages := sample_ages(tally, name, now)) is not None:
+        for at, what in happened:
+            since = int((ages <= now - at).sum())  # samples that came since
+            if since < len(ages):
+                marks.append(Mark(series.total - max(1, since), "alert", what))
+    return tuple(sorted(marks))
+
+
+def sample_ages(tally: Tally, name: str, now: float) -> npt.NDArray[np.float64] | None:
+    """How many seconds ago each sample of a series came, oldest first; None where its steps tell no time."""
+    import numpy as np
+
+    series = tally.series[name]
+    n = len(series.samples)
+    steps, kind = {
+        "interval": ("interval", Kind.TEXT),
+        "frame interval": ("frame interval", Kind.VIDEO),
+        "motion": ("frame interval", Kind.VIDEO),
+        "luma": ("frame interval", Kind.VIDEO),
+        "level": ("", Kind.AUDIO),
+        "token rate": ("", Kind.TEXT),
+    }.get(name, ("", None))
+    track = tally.tracks.get(kind) if kind is not None else None
+    if track is None or track.last is None:
+        return None
+    newest = max(0.0, now - track.last)
+    if not steps:
+        step = tally.audio[-1].duration if kind is Kind.AUDIO and tally.audio else series.dt
+        return newest + step * np.arange(n - 1, -1, -1.0)
+    gaps = np.zeros(n)
+    if (held := tally.series.get(steps)) is not None:
+        known = np.fromiter(held.samples, np.float64, len(held.samples))[-n:]
+        gaps[n - len(known) :] = known
+    # Each gap lies before its sample. Pauses between turns are no gaps, so older samples may be older still.
+    return newest + np.concatenate([np.cumsum(gaps[:0:-1])[::-1], [0.0]])
 
 
 def latency_view(session: Session, stream: str, now: float, zoom: int = 0) -> LatencyView:
@@ -175,9 +227,9 @@ def _distributions(tally: Tally, now: float) -> list[Distribution]:
         series, track = tally.series.get(name), tally.tracks.get(kind)
         if series is None or track is None or track.last is None:
             continue
+        ages = sample_ages(tally, name, now)
+        assert ages is not None
         gaps = np.fromiter(series.samples, np.float64, len(series.samples))
-        # Each gap ends where the next begins; pauses between turns are no gaps, so older ones may be older still.
-        ages = np.concatenate([np.cumsum(gaps[::-1])[::-1][1:], [0.0]]) + max(0.0, now - track.last)
         found.append(
             Distribution("ICL" if kind is Kind.TEXT else name, formula, Array(np.floor(ages)), Array(gaps))
         )
