@@ -223,7 +223,7 @@ _PICTURE = (
 def of_detail(kinds: Iterable[str]) -> tuple[Layout, ...]:
     """The layouts of the detail screen for a stream that carries ``kinds``; those of text as long as nobody knows."""
     kinds = set(kinds)
-    layouts = _PICTURE if "video" in kinds else _SOUND if "audio" in kinds else _TEXT
+    layouts: tuple[Layout, ...] = _PICTURE if "video" in kinds else _SOUND if "audio" in kinds else _TEXT
     if "video" in kinds and "audio" not in kinds:
         layouts = tuple(layout for layout in layouts if layout is not _SOUND[1])
     if "text" in kinds and layouts is not _TEXT:

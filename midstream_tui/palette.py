@@ -86,7 +86,7 @@ class Commands(Provider):
     def _keys(self) -> Iterator[Command]:
         screen = self._app.live_screen
         seen: set[str] = set()
-        for node in (screen, self.app):
+        for node in (screen, self._app):
             for _, binding in node._bindings:
                 name = binding.id or ""
                 if not binding.tooltip or name.startswith(_SKIPPED) or name in seen or not name:

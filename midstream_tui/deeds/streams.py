@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from midstream_adapters.base import SourceError
-from midstream_adapters.registry import OPENAI, kind_of
+from midstream_adapters.registry import kind_of
 from midstream_tui.config import configured_sources
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
 from midstream_tui.screens.live import LiveScreen
@@ -135,7 +135,7 @@ class StreamDeeds(Deeds):
             return
         if choice.replaces:
             self.close(choice.replaces, quietly=True)
-        if kind_of(choice.value) is OPENAI and not self.hub.options.prompt:
+        if kind_of(choice.value).home.startswith("openai_chat:") and not self.hub.options.prompt:
             self._ask_first(choice.value)
         else:
             self.open_source(choice.value)
@@ -165,7 +165,11 @@ class StreamDeeds(Deeds):
         def answered(question: str | None) -> None:
             if not question:
                 return
-            ask(question)
+            try:
+                ask(question)
+            except ValueError as error:
+                self.tell(f"Not asked: {error}", severity="warning")
+                return
             if held.task is not None and held.task.done():
                 self.action_reconnect()
 

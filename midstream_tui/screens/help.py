@@ -46,6 +46,10 @@ class HelpScreen(ModalScreen[None]):
             page.border_subtitle = Content("escape: back")
             yield Static(self._page())
 
+    def action_scroll(self, to: str) -> None:
+        """Scroll the page: ``up``, ``down``, ``home``, ``end``, ``page_up`` or ``page_down``."""
+        getattr(self.query_one("#page"), f"scroll_{to}")(animate=False)
+
     def _page(self) -> Content:
         lines: list[Content] = []
         for title, bindings in self._groups():

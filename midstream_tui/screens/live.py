@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,18 +12,19 @@ from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from midstream_tui.bindings import DIGITS, LIVE
 from midstream_tui.layouts import Layout
 from midstream_tui.session import Area, Session
 from midstream_widgets.line_panel import LinePanel
 
+from .key_line import KeyLine
 from .panel_grid import PanelGrid
 from .title import TitleLine
 
 LEAST = (80, 24)
-Panel = LinePanel[object]
+Panel = LinePanel[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class LiveScreen(Screen[None]):
         yield TitleLine(id="title")
         yield PanelGrid(self.layouts, *self.panels(), id="panels")
         yield Static(id="too-small", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.title_line = self.query_one(TitleLine)

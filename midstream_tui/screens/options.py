@@ -11,11 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Checkbox, Footer, Label, Select, Static
+from textual.widgets import Button, Checkbox, Label, Select, Static
 
 from midstream_tui.bindings import MODAL
 from midstream_tui.config import REFRESH_MS
 from midstream_tui.models import SPEECH, VISION, has, missing, with_models
+from midstream_tui.screens.key_line import KeyLine
 from midstream_widgets.lines import plain
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class OptionsScreen(ModalScreen[Wishes | None]):
                 )
             yield Static(Content("A change of the first two connects the stream anew."), classes="note")
             yield Button("Apply", variant="primary", compact=True, id="apply")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def _model(self, module: str, label: str) -> Horizontal:
         usable = self._options is not None and missing(module) is None

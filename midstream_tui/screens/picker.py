@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from midstream_adapters.base import SourceError
@@ -20,6 +20,7 @@ from midstream_adapters.redact import redact
 from midstream_adapters.registry import kind_of, known_kinds
 from midstream_tui.bindings import PICKER
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
+from midstream_tui.screens.key_line import KeyLine
 from midstream_widgets import glyphs
 from midstream_widgets.lines import plain
 
@@ -56,11 +57,13 @@ class PickerScreen(ModalScreen[Choice | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content("Streams")
-            yield Input(placeholder="address of a stream, a file, or sim:all", id="address")
+            yield Input(
+                placeholder="address of a stream, a file, or sim:all", select_on_focus=False, id="address"
+            )
             yield Static(id="said")
             yield OptionList(id="choices")
             yield Static(Content(f"A source is one of\n{known_kinds()}"), id="kinds")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._fill()
@@ -185,7 +188,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         self._editing = choice
         address = self.query_one(Input)
         address.password = redact(source) != source
-        address.value = source
+        address.value, address.cursor_position = source, len(source)
         address.focus()
 
     def action_remove(self) -> None:

@@ -10,10 +10,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from midstream_adapters.redact import redact
 from midstream_tui.bindings import MODAL
+from midstream_tui.screens.key_line import KeyLine
 
 MOST_CHARS = 32_768
 
@@ -32,7 +33,7 @@ class PromptScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = Content(f"Ask {self._model}")
             yield Input(placeholder="the question, then enter", max_length=MOST_CHARS, id="question")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
