@@ -8,6 +8,8 @@ from typing import Protocol
 from .events import Blame, Kind
 
 Values = Mapping[str, float | str]
+_ROUNDED = 1e-6
+"""Seconds by which the difference of two times may be off."""
 
 
 class Say(Protocol):
@@ -35,7 +37,7 @@ class Spell:
         """The condition holds from `start` (that of the first call counts) to `until`."""
         if self._began is None:
             self._began = start
-        if not self._said and until - self._began >= self._least:
+        if not self._said and until - self._began >= self._least - _ROUNDED:
             self._said = True
             self._say(self._what, self._kind, self._began, None, self._blame, figures)
 
