@@ -2,8 +2,8 @@
 
 ``python benchmarks/tap.py [--turns 40] [--chunks 60] [--gap-ms 10] [--headless]`` prints a line of JSON. Server,
 client, tap and dashboard are four processes. The server writes its monotonic time into every chunk; a client on a bare
-blocking socket notes when each arrives, asking directly and through the tap in turn. TTFT and ITL of the client's log are
-then compared with those that the dashboard shows for the same turns.
+blocking socket notes when each arrives, asking directly and through the tap in turn. TTFT and ITL of the client's log
+are then compared with those that the dashboard shows for the same turns.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Track:
     flow: WindowedRate = field(default_factory=WindowedRate)
     gaps: RecentHistogram = field(default_factory=RecentHistogram)
 
-    def add(self, at: float, nbytes: int) -> float | None:
-        """Count one item; return the time since the one before."""
+    def add(self, at: float, nbytes: int, paused: bool = False) -> float | None:
+        """Count one item; return the time since the one before, unless the source had `paused` between the two."""
         self.count += 1
         self.bytes += nbytes
         self.items.add(at)
@@ -54,6 +54,8 @@ class Track:
         last, self.last = self.last, at
         if last is None:
             self.first = at
+            return None
+        if paused:
             return None
         gap = at - last
         self.gaps.add(at, gap)
@@ -207,7 +209,6 @@ class Tally:
 
     def text(self, chunk: TextChunk) -> tuple[int, bool]:
         """Count a chunk of text; return its tokens and whether they are a guess."""
-        gap = self.track(Kind.TEXT).add(chunk.at, chunk.nbytes or len(chunk.text))
         tokens = chunk.tokens
         guess = tokens is None
         if tokens is None:
@@ -216,10 +217,10 @@ class Tally:
         self.tokens += tokens
         self.token_rate.add(chunk.at, tokens)
         turn, begins = self.log.chunk(chunk, tokens, guess)
-        if turn is not None:
-            if begins:
-                gap = None  # the pause before an answer is TTFT, not a gap between chunks
-        elif guess and chunk.turn is None and chunk.role in ("user", "system"):
+        # The pause before an answer is TTFT and that before a question is the asker's: no gaps between chunks.
+        paused = begins or (self.turns > 0 and turn is None)
+        gap = self.track(Kind.TEXT).add(chunk.at, chunk.nbytes or len(chunk.text), paused)
+        if turn is None and guess and chunk.turn is None and chunk.role in ("user", "system"):
             self.prompt_guess += tokens
         if gap is not None:
             self.sample("interval", "chunk", gap)
@@ -232,6 +233,7 @@ class Tally:
     def turn_started(self, event: TurnStarted) -> None:
         self.turns += 1
         self.log.start(event)
+        self.log.open[event.turn].prompt_guess, self.prompt_guess = self.prompt_guess, 0
 
     def turn_ended(self, event: TurnEnded) -> int:
         """Close a turn; return by how much the provider's own count corrects the tokens counted so far."""
@@ -242,11 +244,13 @@ class Tally:
         if event.usage is not None:
             correction = event.usage.completion - turn.tokens
             self.guessed -= turn.guessed
-            if self.prompt_guess:
-                correction += event.usage.prompt - self.prompt_guess
-                self.guessed -= self.prompt_guess
+            asked = turn.prompt_guess
+            if turn.started is None:  # nobody saw its request: what was said last is taken for its prompt
+                asked, self.prompt_guess = self.prompt_guess, 0
+            if asked:
+                correction += event.usage.prompt - asked
+                self.guessed -= asked
             self.tokens += correction
-        self.prompt_guess = 0
         return correction
 
     def tell(self, values: Mapping[str, float | str]) -> None:

@@ -155,6 +155,8 @@ class OpenTurn:
     every: int = 1
     tokens: int = 0
     guessed: int = 0
+    prompt_guess: int = 0
+    """Tokens guessed of what was asked, until the provider tells their number."""
     gaps: Histogram = field(default_factory=Histogram)
     stalls: int = 0
     stalled: float = 0.0

@@ -179,7 +179,7 @@ class TapListener:
         stream, now = self.info.stream, self._options.clock()
         host = f"[{self.host}]" if ":" in self.host else self.host
         text = f"base URL http://{host}:{self.port}/v1 goes to {self._upstream.authority}"
-        sink.emit(StateChanged(stream, now, State.CONNECTING, f"{text}; {note}" if note else text))
+        sink.emit(StateChanged(stream, now, State.LIVE, f"{text}; {note}" if note else text))
         values: dict[str, float | str] = {"requests": self._asked, "open": self._open, "failed": self._failed}
         sink.emit(Figures(stream, now, values))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midstream_adapters.events import State, StateChanged, TextChunk, TurnEnded, TurnStarted, Usage
+from midstream_adapters.events import Kind, State, StateChanged, TextChunk, TurnEnded, TurnStarted, Usage
 from midstream_tui.session import Session
 from midstream_tui.turns import KEEP, MOST_OPEN, TIMES, Objectives, TurnLog
 from midstream_tui.turns_view import turns_view
@@ -192,3 +192,31 @@ def test_a_model_that_nobody_asks_is_not_stalled(clock: FakeClock) -> None:
     session.apply(TurnEnded("llm", clock.now, "a"))
     clock.advance(60.0)
     assert session.state().streams["llm"].state == "live"
+
+
+def test_turns_that_overlap_are_each_counted_by_their_own_usage(clock: FakeClock) -> None:
+    session = Session(clock, lambda: 0.0)
+    session.apply(opened("llm", clock.now))
+    for turn in "ab":
+        session.apply(TextChunk("llm", clock.now, "What is asked here?", "user"))
+        session.apply(TurnStarted("llm", clock.now, turn))
+    for turn in "aabb":
+        session.apply(piece(clock.advance(0.1), turn=turn))
+    session.apply(TurnEnded("llm", clock.now, "a", Usage(100, 20)))
+    assert session.tokens_estimated
+    session.apply(TurnEnded("llm", clock.now, "b", Usage(1000, 3)))
+    assert (session.tokens, session.streams["llm"].tokens) == (1123, 1123)
+    assert not session.tokens_estimated
+
+
+def test_pauses_between_turns_are_no_intervals(clock: FakeClock) -> None:
+    session = Session(clock, lambda: 0.0)
+    session.apply(opened("llm", clock.now))
+    for turn in "ab":
+        session.apply(TurnStarted("llm", clock.advance(30.0), turn))
+        session.apply(TextChunk("llm", clock.now, "asked", "user"))
+        for _ in range(3):
+            session.apply(piece(clock.advance(0.5), turn=turn))
+    tally = session.streams["llm"]
+    assert list(tally.series["interval"].samples) == pytest.approx([0.5] * 4)
+    assert tally.tracks[Kind.TEXT].gaps.read(clock.now).greatest == pytest.approx(0.5)

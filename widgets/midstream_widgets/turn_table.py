@@ -131,7 +131,7 @@ def turn_rows(view: TurnsView, width: int, height: int) -> list[Row]:
         return [Row((("no turn yet: a turn begins when a request is written", "muted"),))]
     layout = _layout(view.turns, width)
     used = sum(cells for _, cells in layout)
-    gap = " " * (2 if used + 2 * (len(layout) - 1) <= width else 1)
+    gap = " " * (2 if used + 2 * len(layout) + _LAST <= width else 1)
     rows: list[Row] = []
     summary = summary_rows(view, width)
     if height >= len(summary) + 4:
