@@ -132,7 +132,7 @@ def beside_a_stream(seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = make_film(Path(folder) / "film.mp4", seconds=seconds / len(TOP), size=(1280, 720))
         print(
-            "\n| 720p25, real time | frames | late p50 | late p99 | loop lag p99 | processor | detections | lag p50/p99 |"
+            "\n| 720p25 | frames | late p50 | late p99 | loop lag p99 | processor | detections | lag p50, p99 |"
         )
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         for _ in range(2):
