@@ -43,7 +43,8 @@ def fitted(
 ) -> list[tuple[Column[R], int]]:
     """The columns that find room in ``width`` cells, with their widths; the column named ``rest`` takes what is left.
 
-    A column no row has anything to say in is left out. Columns give way by rank, then the widest shrink to their least.
+    A column no row has anything to say in is left out. When room is short the columns of rank 0 shrink to their least
+    (names may be cut, figures may not), then the others go by rank, the greatest first.
     """
     wanted: list[tuple[Column[R], int]] = []
     for column in columns:
@@ -55,17 +56,16 @@ def fitted(
     def excess() -> int:
         return sum(cells + GAP for _, cells in wanted) - GAP - width
 
-    while excess() > sum(cells - column.least for column, cells in wanted):
+    while excess() > sum(cells - column.least for column, cells in wanted if not column.rank):
         last = max(wanted, key=lambda each: each[0].rank, default=None)
         if last is None or not last[0].rank:
             break
         wanted.remove(last)
     for at, (column, cells) in enumerate(wanted):
-        if (over := excess()) <= 0:
-            break
-        wanted[at] = (column, max(column.least, cells - over))
-    spare = -excess()
-    return [(column, cells + max(0, spare) if column.name == rest else cells) for column, cells in wanted]
+        if (over := excess()) > 0 and not column.rank:
+            wanted[at] = (column, max(column.least, cells - over))
+    spare = max(0, -excess())
+    return [(column, cells + spare if column.name == rest else cells) for column, cells in wanted]
 
 
 def line(

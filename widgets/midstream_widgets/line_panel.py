@@ -81,14 +81,16 @@ class LinePanel(Widget, Generic[V], can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", id="panel.up", tooltip="One row up", show=False),
-        Binding("down", "move(1)", "Down", id="panel.down", tooltip="One row down", show=False),
+        Binding("up,k", "move(-1)", "Up", id="panel.up", tooltip="One row up", show=False),
+        Binding("down,j", "move(1)", "Down", id="panel.down", tooltip="One row down", show=False),
         Binding("pageup", "page(-1)", "Page up", id="panel.page_up", tooltip="One page up", show=False),
         Binding(
             "pagedown", "page(1)", "Page down", id="panel.page_down", tooltip="One page down", show=False
         ),
-        Binding("home", "edge(-1)", "Start", id="panel.home", tooltip="To the first row", show=False),
-        Binding("end", "edge(1)", "End", id="panel.end", tooltip="To the last row", show=False),
+        Binding("ctrl+u", "half(-1)", "Half up", id="panel.half_up", tooltip="Half a page up", show=False),
+        Binding("ctrl+d", "half(1)", "Half down", id="panel.half_down", tooltip="Half a page down", show=False),
+        Binding("home,g", "edge(-1)", "Start", id="panel.home", tooltip="To the first row", show=False),
+        Binding("end,G", "edge(1)", "End", id="panel.end", tooltip="To the last row", show=False),
     ]
 
     TITLE: ClassVar[str] = ""
@@ -278,6 +280,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
 
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.size.height - 1))
+
+    def action_half(self, pages: int) -> None:
+        self.action_move(pages * max(1, self.size.height // 2))
 
     def action_edge(self, side: int) -> None:
         self.action_move(side * _END)

@@ -205,8 +205,6 @@ class StreamMetrics(LinePanel[MetricsView]):
     view = var(MetricsView(), init=False)
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "move(-1)", "Up", id="metrics.up", tooltip="Select the stream above", show=False),
-        Binding("j", "move(1)", "Down", id="metrics.down", tooltip="Select the stream below", show=False),
         Binding("enter", "choose", "Choose", id="metrics.choose", tooltip="Open the selected stream"),
     ]
 

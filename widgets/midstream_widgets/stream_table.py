@@ -49,7 +49,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         "State",
         lambda row: glyphs.state(row.state).text,
         lambda row: _STATES.index(row.state) if row.state in _STATES else -1,
-        least=9,
+        least=8,
         style=lambda row: glyphs.state(row.state).style,
     ),
     c.Column(
@@ -60,13 +60,13 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         least=10,
         style=lambda row: LEVELS[row.level].style if row.level >= 3 else "value",
     ),
-    c.Column("kind", "Kind", lambda row: row.kinds, lambda row: row.kinds, rank=6, style=lambda row: "muted"),
+    c.Column("kind", "Kind", lambda row: row.kinds, lambda row: row.kinds, rank=5, style=lambda row: "muted"),
     c.Column(
         "from",
         "From",
         lambda row: row.provenance,
         lambda row: row.provenance,
-        rank=9,
+        rank=10,
         style=lambda row: glyphs.provenance_style(row.provenance),
     ),
     c.Column(
@@ -76,7 +76,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         lambda row: row.bytes_per_s,
         least=8,
         right=True,
-        rank=4,
+        rank=3,
         falling=True,
     ),
     c.Column(
@@ -85,7 +85,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         lambda row: _blank(f.frames(row.fps)),
         lambda row: row.fps,
         right=True,
-        rank=5,
+        rank=7,
         falling=True,
     ),
     c.Column(
@@ -104,7 +104,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         lambda row: row.ttft_ms,
         least=6,
         right=True,
-        rank=3,
+        rank=2,
         falling=True,
     ),
     c.Column(
@@ -114,7 +114,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         lambda row: row.interval_ms,
         least=6,
         right=True,
-        rank=8,
+        rank=9,
         falling=True,
     ),
     c.Column(
@@ -123,7 +123,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         lambda row: f.count(row.dropped) if row.dropped else "",
         lambda row: row.dropped,
         right=True,
-        rank=7,
+        rank=4,
         falling=True,
         style=lambda row: "warning",
     ),
@@ -133,7 +133,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         _attractor,
         lambda row: str(row.attractor) if row.attractor else None,
         least=6,
-        rank=10,
+        rank=6,
         style=lambda row: glyphs.ATTRACTORS[row.attractor].style if row.attractor is not None else "muted",
     ),
     c.Column(
@@ -141,7 +141,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
         "Alert",
         alert_text,
         lambda row: row.level,
-        least=24,
+        least=34,
         most=200,
         falling=True,
         style=lambda row: LEVELS[row.level].style,
