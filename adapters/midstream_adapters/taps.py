@@ -9,9 +9,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -26,6 +28,9 @@ VIEW = 160
 """Most pixels of a small view, either way."""
 RATE = 16_000
 """Hz of the mono samples that go with a chunk: what speech models and level meters take."""
+_COUNTED_PLANES = 7
+"""Planes that PyAV can count. At 8, libav's own number of them, it reads on behind their end, and what it then takes
+for more of them ends the process (PyAV 18.1, plain 7.1 sound)."""
 _MIX = {"rematrix_maxval": "1"}  # channels are averaged; libav's own choice for floats can pass full scale
 
 
@@ -113,6 +118,7 @@ class AudioTap:
         self._format: tuple[str, str, int] | None = None
         self._loudness = LoudnessMeter()
         self._told: dict[str, float | str] | None = None
+        self._packer: AudioResampler | None = None
 
     def frame(self, frame: AudioFrame, nbytes: int) -> Iterator[AudioChunk]:
         """The chunks that are complete now that `frame`, which took `nbytes` of the stream, is here.
@@ -121,13 +127,14 @@ class AudioTap:
             av.FFmpegError, ValueError: libav can't convert these samples.
         """
         rate, channels = frame.sample_rate, frame.layout.nb_channels
-        pcm = full_scale(frame.to_ndarray())
-        rms, peak = sample_levels(pcm)
         form = (frame.format.name, frame.layout.name, rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
             yield from self.flush()
             self._resampler, self._format = AudioResampler("flt", "mono", RATE, options=_MIX), form
+            self._packer = AudioResampler(frame.format.packed.name, frame.layout, rate)
             self._loudness = LoudnessMeter()
+        pcm = full_scale(self._pcm(frame))
+        rms, peak = sample_levels(pcm)
         self._told = self._loudness.push(frame, peak) or self._told
         chunk = AudioChunk(
             self._stream,
@@ -166,11 +173,26 @@ class AudioTap:
             yield replace(self._held, samples=samples)
             self._held = None
 
+    def _pcm(self, frame: AudioFrame) -> npt.NDArray[Any]:
+        """The samples of `frame` as PyAV has them, planar ones always of shape (channels, n)."""
+        channels = frame.layout.nb_channels
+        if channels <= _COUNTED_PLANES or not frame.format.is_planar:
+            return frame.to_ndarray()
+        assert self._packer is not None
+        packed = [out.to_ndarray()[0] for out in self._packer.resample(frame) if out is not None]
+        return np.concatenate(packed).reshape(-1, channels).T
+
     def _resample(self, frame: AudioFrame | None) -> Samples:
         if self._resampler is None:
             return np.zeros(0, np.float32)
+        try:
+            resampled = self._resampler.resample(frame)
+        except (av.FFmpegError, ValueError):
+            if frame is not None:
+                raise
+            resampled = []  # it never could begin
         # A resampler that has nothing to do answers a flush with [None].
-        pieces = [out.to_ndarray()[0] for out in self._resampler.resample(frame) if out is not None]
+        pieces = [out.to_ndarray()[0] for out in resampled if out is not None]
         if not pieces:
             return np.zeros(0, np.float32)
         samples: Samples = np.clip(np.concatenate(pieces), -1.0, 1.0, dtype=np.float32)

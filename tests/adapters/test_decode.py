@@ -18,7 +18,7 @@ from midstream_adapters.events import AudioChunk, BytesReceived, Dropped, Event,
 from midstream_adapters.levels import full_scale, picture_levels, sample_levels
 from midstream_adapters.mediainfo import MediaError
 from midstream_adapters.taps import RATE, AudioTap, view_size
-from tests.adapters.clips import corrupt, make_clip, truth
+from tests.adapters.clips import corrupt, make_clip, tone, truth
 
 
 def read_all(path: Path, **how: object) -> tuple[MediaReader, list[Event]]:
@@ -177,6 +177,43 @@ def test_cover_art_and_subtitles_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "s.srt").write_text("1\n00:00:00,000 --> 00:00:02,000\nhi\n\n")
     with pytest.raises(MediaError, match="no audio or video"):
         read_all(tmp_path / "s.srt")
+
+
+@pytest.mark.parametrize("layout", ["7.1", "hexadecagonal"])
+def test_sound_of_many_channels(layout: str, tmp_path: Path) -> None:
+    """PyAV's own way to such samples ends the process."""
+    path, channels = tmp_path / "wide.m4a", 8 if layout == "7.1" else 16
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=48_000, layout=layout)
+        pcm = np.repeat(tone(0, 24_000, 48_000, 1), channels)[None]
+        sound = av.AudioFrame.from_ndarray(pcm, "flt", layout)
+        sound.sample_rate = 48_000
+        for out in av.AudioResampler(stream.format, stream.layout, 48_000).resample(sound):
+            output.mux(stream.encode(out))
+        output.mux(stream.encode(None))
+    _, events = read_all(path)
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    assert {chunk.channels for chunk in chunks} == {channels}
+    assert sum(chunk.duration for chunk in chunks) == pytest.approx(0.5, abs=0.05)
+    assert chunks[10].rms == pytest.approx(0.5 / 2**0.5, rel=0.1)  # a sine of 0.5, but for the bass channel
+    assert chunks[10].peak == pytest.approx(0.5, rel=0.1)
+
+
+def test_the_first_stream_may_be_another_than_is_played(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as output:
+        streams = [output.add_stream("aac", rate=48_000, layout=layout) for layout in ("mono", "5.1")]
+        streams[1].disposition = av.stream.Disposition.default
+        for stream in streams:
+            pcm = np.full((len(stream.layout.channels), 4800), 0.1, np.float32)
+            sound = av.AudioFrame.from_ndarray(pcm, "fltp", stream.layout.name)
+            sound.sample_rate = 48_000
+            output.mux(stream.encode(sound))
+            output.mux(stream.encode(None))
+    _, events = read_all(path)
+    chunks = [event for event in events if isinstance(event, AudioChunk)]
+    assert {chunk.channels for chunk in chunks} == {6}
+    assert sum(chunk.duration for chunk in chunks) >= 0.1
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n" * 200, bytes(range(256)) * 64])
