@@ -20,7 +20,7 @@ from midstream_widgets.views import (
 )
 
 from .present_quality import elsewhere, flaws, last_flaw, loudness, open_flaws
-from .present_vision import seen_now
+from .present_vision import VISION, seen_now, seen_or_why_not
 from .session import Session
 from .tally import Tally
 from .transcript import Message
@@ -187,6 +187,7 @@ def status_view(session: Session, now: float) -> StatusView:
                 reconnects=tally.reconnects,
                 flaws=open_flaws(tally, now),
                 last_flaw=last_flaw(tally),
+                seen=seen_or_why_not(tally, now),
             )
             for tally in tallies
         ),
@@ -200,7 +201,7 @@ def _told(tally: Tally) -> str:
     figures = [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in tally.figures.items()
-        if not elsewhere(name)
+        if not elsewhere(name) and name != VISION
     ]
     return " · ".join(filter(None, [tally.reason, *figures]))
 

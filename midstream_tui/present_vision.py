@@ -7,6 +7,8 @@ from midstream_adapters.events import Detections
 from .tally import Tally
 from .vision_state import by_label
 
+VISION = "vision"
+"""The figure that names the detector of a stream, or says why there is none."""
 FRESH = 3.0
 """Seconds for which objects are shown as being there, when pictures are looked at more often than that."""
 
@@ -28,3 +30,11 @@ def seen_now(tally: Tally, now: float) -> str:
     """The live count by label of `tally`'s pictures; empty where nobody looks, or nothing fresh is known."""
     found = in_sight(tally, now)
     return "" if found is None else counted(found)
+
+
+def seen_or_why_not(tally: Tally, now: float) -> str:
+    """The live count by label; before the first, and where there will be none, what the detector says of itself."""
+    if (seen := seen_now(tally, now)) or (tally.over and tally.looks):
+        return seen
+    told = tally.figures.get(VISION)
+    return f"{VISION}: {told}" if told else ""

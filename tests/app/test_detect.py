@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from midstream_adapters.base import Options, supervise
-from midstream_adapters.events import Box, Detections, State, StateChanged, VideoFrame
+from midstream_adapters.events import Box, Detections, Figures, State, StateChanged, VideoFrame
 from midstream_adapters.registry import open_source
 from midstream_adapters.vision import with_detection
 from midstream_tui.cli import main
-from midstream_tui.present import metrics_view
+from midstream_tui.present import metrics_view, status_view
 from midstream_tui.present_vision import FRESH, counted, in_sight, seen_now
 from midstream_tui.session import Session
 from midstream_tui.vision_state import by_label
+from midstream_widgets.streaming_status import status_rows
 from tests.adapters.onnx_models import seeing_model
 from tests.adapters.photographs import TOP, frame_of, make_film
 from tests.adapters.recorder import Recorder, until
@@ -143,6 +144,24 @@ def test_the_panel_counts_by_label_what_is_there_now() -> None:
     session.apply(StateChanged("s", 166.0, State.ENDED))
     assert seen_now(tally, 166.0) == ""
     assert tally.seen == {"cat": 1, "person": 2, "dog": 1}
+
+
+def test_the_status_line_says_what_is_seen_or_why_nothing_is() -> None:
+    session = Session(lambda: 100.0)
+    session.apply_all([StateChanged("s", 90.0, State.LIVE, "h264"), view("s", 99.9), view("s", 100.0)])
+
+    def line(width: int = 38) -> str:
+        rows = status_rows(status_view(session, 100.0), width, 8)
+        return " ".join("".join(text for text, _ in row.spans) for row in rows)
+
+    assert status_view(session, 100.0).lines[0].seen == ""
+    session.apply(Figures("s", 99.0, {"vision": 'not installed: pip install "midstream-tui[vision]"'}))
+    assert 'vision: not installed: pip install "midstream-tui[vision]"' in line()
+    session.apply(seen(100.0, "cat"))
+    assert "1 cat · h264" in line()
+    assert "vision" not in line()
+    session.apply(StateChanged("s", 100.0, State.ENDED))
+    assert "cat" not in line()
 
 
 def test_labels_are_ordered_by_count_then_name() -> None:

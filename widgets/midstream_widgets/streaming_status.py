@@ -53,6 +53,8 @@ def _remark(line: StatusLine) -> list[Span]:
     if line.silent_s is not None and line.state == "stalled":
         said.append((f"silent {f.short_duration(line.silent_s)}", "warning"))
     said += map(_flaw, line.flaws)
+    if line.seen:
+        said.append((line.seen, "value"))
     if line.provenance and line.provenance != "live":
         said.append((line.provenance, glyphs.provenance_style(line.provenance)))
     if line.reason:

@@ -97,6 +97,8 @@ class StatusLine:
     flaws: tuple[Flaw, ...] = ()
     """What is wrong now."""
     last_flaw: Flaw | None = None
+    seen: str = ""
+    """What is to be seen in its pictures now, or why nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
