@@ -27,10 +27,12 @@ from .events import (
     StateChanged,
     TextChunk,
     TurnEnded,
+    TurnStarted,
 )
 from .lines import BATCH
 from .net import is_loopback
 from .openai_realtime_events import RealtimeReader
+from .openai_realtime_questions import MAX_BROKEN, Questions
 from .openai_realtime_target import Target, target_of
 from .openai_realtime_values import Json, is_preview, message
 from .payload import parse_object
@@ -47,8 +49,6 @@ LARGE = 1 << 18
 """Bytes of a message from which on it is read in a thread."""
 PING_EVERY = 10.0
 CLOSE_WITHIN = 0.1
-MAX_BROKEN = 3
-"""Answers to the prompt that may break off one after another; each was paid for, so this is not tried for ever."""
 _FINAL = frozenset({1008, 3000, 3003})
 """Close codes that no retry helps: policy violation (RFC 6455), unauthorized, forbidden (IANA's registry)."""
 _FINAL_ERRORS = frozenset({"invalid_api_key", "insufficient_quota", "model_not_found", "invalid_model"})
@@ -57,7 +57,7 @@ _FINAL_ERRORS = frozenset({"invalid_api_key", "insufficient_quota", "model_not_f
 def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     """Return the adapter for ``openai-realtime:MODEL`` or ``openai-realtime+wss://host/path[?model=MODEL]``.
 
-    With a prompt it asks that, and ends with the answer; without, it listens.
+    With prompts it asks those, and ends with the last answer; without, it listens, and asks what it is told to `ask`.
 
     Raises:
         SourceError: no model, no key, or an address that is none.
@@ -91,23 +91,31 @@ class RealtimeAdapter:
         self._reading, self._sending = asyncio.Lock(), asyncio.Lock()
         self._connection: AsyncRealtimeConnection | None = None
         self._sink: Sink | None = None
-        self._said = False  # the prompt is shown once
-        self._answered = False
-        self._broken = 0
+        self._questions = Questions(options)
 
     @property
     def session(self) -> Json:
         """The session as the server told it last; empty while there is none."""
         return self._reader.session
 
-    async def send(self, event: Mapping[str, Any], show: bool = True) -> str:
-        """Write one client event; return its ``event_id``, which is made up where it has none.
+    def ask(self, text: str) -> None:
+        """Ask `text` in the session when all that was asked before has been answered.
 
-        With `show` False the texts in it make no message.
+        Raises:
+            ValueError: `text` is empty, or too many questions wait already.
+        """
+        self._questions.add(text)
+
+    async def send(self, event: Mapping[str, Any]) -> str:
+        """Write one client event; return its ``event_id``, which is made up where it has none.
 
         Raises:
             ConnectionError: there is no session now.
         """
+        return await self._write(event)
+
+    async def _write(self, event: Mapping[str, Any], show: bool = True, question: bool = False) -> str:
+        """Write one client event, which may be a question's; with `show` False the texts in it make no message."""
         event = {"event_id": f"event_{uuid4().hex[:20]}", **event}
         data = json.dumps(event)
         from websockets.exceptions import ConnectionClosed
@@ -121,6 +129,8 @@ class RealtimeAdapter:
             for said in events:
                 if show or not isinstance(said, TextChunk):
                     sink.emit(said)
+                if question and isinstance(said, TurnStarted):
+                    self._questions.turn = said.turn
             try:
                 await connection.send_raw(data)  # its `send` looks at types for 40 ms, the first time
             except ConnectionClosed as closed:
@@ -130,20 +140,25 @@ class RealtimeAdapter:
         return str(event["event_id"])
 
     async def run(self, sink: Sink) -> None:
-        """Open a session and emit what it says, until the prompt is answered or the server ends it well."""
+        """Open a session and emit what it says, until all is answered or the server ends it well."""
         await asyncio.to_thread(_load)
         client = await asyncio.to_thread(self._client)
-        self._answered = False
+        questions = self._questions
+        questions.begin()
         try:
             async with client:
                 await self._converse(await self._connect(client), sink)
         except Interrupted as error:
-            if self._answered and self._options.prompt:
-                self._broken += 1
-                if self._broken >= MAX_BROKEN:
+            if not questions.broke():
+                questions.done()
+                if questions.given:
                     raise SourceError(
-                        f"{error} ({self._broken} answers broke off; no more are asked for)"
+                        f"{error} ({MAX_BROKEN} answers broke off; no more are asked for)"
                     ) from None
+            raise
+        except SourceError:
+            if questions.turn is not None:
+                questions.done()
             raise
 
     async def _converse(self, connection: AsyncRealtimeConnection, sink: Sink) -> None:
@@ -151,8 +166,10 @@ class RealtimeAdapter:
 
         self._connection, self._sink = connection, sink
         lost = "the session was left"
+        asking: asyncio.Task[None] | None = None
         try:
             await self._open(connection, sink)
+            asking = asyncio.create_task(self._asking(), name=f"questions {self.info.stream}")
             for n in count(1):
                 if await self._next(connection, sink):
                     return
@@ -167,13 +184,16 @@ class RealtimeAdapter:
             lost = str(error)
             raise
         finally:
+            if asking is not None:
+                asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
             self._connection = self._sink = None
             for event in self._reader.lost(lost):
                 sink.emit(event)
             await connection.close()
 
     async def _open(self, connection: AsyncRealtimeConnection, sink: Sink) -> None:
-        """Wait for the session, set it up, and ask the prompt if there is one."""
+        """Wait for the session, and set it up."""
         options, reader = self._options, self._reader
         try:
             async with asyncio.timeout(options.connect_timeout):
@@ -189,17 +209,24 @@ class RealtimeAdapter:
             with suppress(ConnectionError):  # what comes next says why it was closed
                 await self.send({"type": "session.update", "session": session})
         sink.emit(StateChanged(self.info.stream, options.clock(), State.LIVE))
-        if options.prompt:
-            with suppress(ConnectionError):
-                await self.send(message(options.prompt), show=not self._said)
-                self._said = True
-                await self.send({"type": "response.create"})
+
+    async def _asking(self) -> None:
+        """Ask what there is to ask, as long as there is a session."""
+        questions = self._questions
+        while True:
+            question = await questions.next()
+            try:
+                await self._write(message(question), show=not questions.shown)
+                questions.shown = True
+                await self._write({"type": "response.create"}, question=True)
+            except ConnectionError:  # what is read next says why
+                return
 
     async def _next(self, connection: AsyncRealtimeConnection, sink: Sink) -> bool:
-        """Read one message and emit what it says; true when the prompt is answered.
+        """Read one message and emit what it says; true when all questions are answered.
 
         Raises:
-            SourceError, Interrupted: the answer to the prompt failed.
+            SourceError, Interrupted: the answer to a question failed.
         """
         data = await connection.recv_bytes()
         async with self._reading:
@@ -207,20 +234,22 @@ class RealtimeAdapter:
                 value, events = self._read(data)
             else:
                 value, events = await asyncio.to_thread(self._read, data)
-        ended: TurnEnded | None = None
+        questions, ended = self._questions, None
         for event in events:
             sink.emit(event)
-            self._answered |= isinstance(event, TextChunk | AudioChunk)
-            if isinstance(event, TurnEnded):
+            if isinstance(event, TurnEnded) and event.turn == questions.turn:
                 ended = event
+            elif isinstance(event, TextChunk | AudioChunk):
+                questions.answered |= questions.turn is not None
         if value is not None and self._hear is not None:
             self._hear(value)
         await sink.drain()
-        if ended is None or not self._options.prompt:
+        if ended is None:
             return False
-        if ended.error is not None:
+        if ended.error is not None and questions.given:
             raise self._failure(ended.error, asked=True)
-        return True
+        questions.done()
+        return questions.over
 
     def _read(self, data: bytes) -> tuple[Json | None, list[Event]]:
         value = parse_object(data)
@@ -230,7 +259,7 @@ class RealtimeAdapter:
         self, reason: str, code: int | None = None, asked: bool = False
     ) -> SourceError | Interrupted:
         """Whether what failed may pass; `asked`: it is what we asked for that failed, or there is no session."""
-        error = self._reader.error
+        error = self._reader.error or self._reader.failure
         final = code in _FINAL
         if error is not None:
             wrong = error.kind == "invalid_request_error" and not (error.code or "").startswith("rate_limit")

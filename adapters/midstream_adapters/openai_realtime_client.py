@@ -76,7 +76,7 @@ class OpenAIRealtimeClient(GuardedEmitter):
             env["OPENAI_API_KEY"] = env["AGENTIC_FLOW_API_KEY"] = config.api_key
         if config.url:
             env["MIDSTREAM_REALTIME_URL"] = config.url
-        options = replace(config.options, prompt=None, env=env)
+        options = replace(config.options, prompt=None, prompts=(), env=env)
         try:
             target = target_of(f"openai-realtime:{config.model}", env)
         except SourceError as error:

@@ -28,7 +28,6 @@ from .events import (
     Transcript,
     TurnEnded,
     TurnStarted,
-    Usage,
 )
 from .openai_realtime_values import (
     FORMATS,
@@ -102,7 +101,9 @@ class RealtimeReader:
         self.session: Json = {}
         """The session as the server told it last."""
         self.error: RealtimeError | None = None
-        """The last error that the server told of on this connection."""
+        """The error that the server's last message was."""
+        self.failure: RealtimeError | None = None
+        """Why the answer failed that the server's last message ended."""
         self.errors = 0
         self._stream, self._clock, self._model, self._hide = stream, clock, model, hide
         self._serial, self._segments = count(1), count(1)
@@ -129,7 +130,7 @@ class RealtimeReader:
         self._events = events
 
     def _reset(self) -> None:
-        self.ready, self.session, self.error = False, {}, None
+        self.ready, self.session, self.error, self.failure = False, {}, None, None
         self._asked: deque[_Turn] = deque()
         self._open: dict[str, _Turn] = {}
         self._over: deque[str] = deque(maxlen=4 * MAX_TURNS)
@@ -182,6 +183,7 @@ class RealtimeReader:
         at = self._clock()
         out: list[Event] = []
         name = string((value or {}).get("type"))
+        self.error = self.failure = None
         if value is None or name is None:
             out.append(Dropped(self._stream, at, Kind.TEXT, 1, "malformed"))
         elif handler := self._events.get(present_name(name)):
@@ -396,8 +398,6 @@ class RealtimeReader:
         self._over.append(key)
         self._hush(turn, at, out)
         reason, error = finish_of(response, self._hide)
-        usage: Usage | None = usage_of(response)
-        if error is not None:
-            self.error = error
-        told = None if error is None else str(error)
-        out.append(TurnEnded(self._stream, at, turn.name, usage, reason, told))
+        usage = usage_of(response)
+        self.failure = error
+        out.append(TurnEnded(self._stream, at, turn.name, usage, reason, str(error) if error else None))

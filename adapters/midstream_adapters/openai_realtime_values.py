@@ -182,7 +182,7 @@ def limits_of(value: Json) -> dict[str, float | str]:
         name = string(limit.get("name"))
         if not name or not _LIMIT.fullmatch(name):
             continue
-        for key, suffix in (("limit", "limit"), ("remaining", "left"), ("reset_seconds", "reset_s")):
+        for key, suffix in (("remaining", "left"), ("limit", "limit"), ("reset_seconds", "reset_s")):
             told = number(limit.get(key))
             if told is not None and math.isfinite(told):
                 figures[f"{name}_{suffix}"] = told

@@ -23,13 +23,13 @@ from midstream_adapters.events import (
     TurnStarted,
     Usage,
 )
-from midstream_adapters.openai_realtime import MAX_MESSAGE
+from midstream_adapters.openai_realtime import MAX_MESSAGE, RealtimeAdapter
 from midstream_adapters.openai_realtime_target import target_of
 from midstream_adapters.registry import open_source
 from tests.adapters import realtime_scripts as rs
 from tests.adapters.realtime_scripts import Close, Drop, Expect, Raw, Step, Wait
 from tests.adapters.realtime_server import RealtimeServer, realtime_server
-from tests.adapters.servers import ListSink, always, answer, process, raw_http, watch
+from tests.adapters.servers import QUICK, ListSink, always, answer, process, raw_http, watch
 
 KEY = "sk-test-0123456789abcdef"
 BYTES = KEY.encode()
@@ -126,6 +126,54 @@ async def test_present_and_preview_events_say_the_same(script: str) -> None:
     started, ended = sink.of(TurnStarted), sink.of(TurnEnded)
     assert [e.turn for e in started] == [e.turn for e in ended]  # type: ignore[attr-defined]
     assert {e.turn for e in sink.events if isinstance(e, TextChunk)} == {e.turn for e in started}  # type: ignore[attr-defined]
+
+
+def answered(n: int) -> list[Step]:
+    """The nth question and its answer."""
+    response = f"resp_{n}"
+    said = rs.delta("response.output_text.delta", f"Answer {n}.", response)
+    return [Expect("response.create"), rs.created(response), said, rs.done(response)]
+
+
+async def test_many_questions_are_asked_in_one_session_one_after_the_other() -> None:
+    servers: list[RealtimeServer] = []
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    script = [rs.CREATED, *answered(1), *answered(2), *answered(3)]
+    sink = await ask(script, echo=servers, prompts=("One?", "Two?", "Three?"), rate=30.0, sleep=sleep)
+    assert sink.states == [State.CONNECTING, State.LIVE, State.ENDED]
+    assert sink.texts == ["One?", "Answer 1.", "Two?", "Answer 2.", "Three?", "Answer 3."]
+    assert servers[0].types == ["conversation.item.create", "response.create"] * 3
+    assert len(sink.of(TurnEnded)) == 3
+    assert [round(seconds, 1) for seconds in slept] == [2.0, 4.0]  # from the first on, two seconds each
+
+
+async def test_a_listening_session_is_asked_while_it_lives() -> None:
+    """What fails there costs that answer only; what breaks off is asked again in the next session."""
+    words = {"type": "server_error", "code": "oops", "message": "Try later"}
+    bad = [Expect("response.create"), rs.created("resp_b"), rs.done("resp_b", "failed", error=words)]
+    async with realtime_server([rs.CREATED, *answered(1), *bad, Expect("response.create"), Drop()],
+                               [rs.CREATED, *answered(4)]) as server:  # fmt: skip
+        opts = options(server.url, prompt=None)
+        (adapter,) = open_source("openai-realtime:m", opts)
+        assert isinstance(adapter, RealtimeAdapter)
+        with pytest.raises(ValueError, match="has words"):
+            adapter.ask("  ")
+        sink = ListSink()
+        task = asyncio.create_task(supervise(adapter, sink, opts, QUICK))
+        for question in ("One?", "Two?", "Three?"):
+            adapter.ask(question)
+        await sink.until(lambda events: "Answer 4." in sink.texts and len(sink.of(TurnEnded)) == 4)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert sink.texts == ["One?", "Answer 1.", "Two?", "Three?", "Answer 4."]
+    errors = [e.error for e in sink.events if isinstance(e, TurnEnded)]
+    assert errors == [None, "oops: Try later", "the connection was lost", None]
+    assert sink.states == [State.CONNECTING, State.LIVE, State.RECONNECTING, State.CONNECTING, State.LIVE]
 
 
 # -- hostile and broken servers
