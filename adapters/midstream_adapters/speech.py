@@ -7,8 +7,6 @@ file that is read fast waits for its listener, so that every word of it is heard
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import threading
 from collections import deque
 from contextlib import suppress
@@ -32,7 +30,6 @@ QUIET = 2.0
 """Seconds without sound after which what was being said is over."""
 _TELL_EVERY = 1.0
 __all__ = ["BACKLOG", "Listener", "lacking", "listener"]
-_NICE = 5  # the screen and the decoders go first
 
 
 def listener(engine: str = "moonshine", *, backlog: float = BACKLOG) -> ModelFactory:
@@ -196,11 +193,7 @@ class Listener:
         Raises:
             Unavailable: there is nothing to hear with.
         """
-        if (
-            sys.platform == "linux"
-        ):  # where a thread has a priority of its own; the engine's threads inherit it
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        # The thread keeps its priority: a nicer one that holds the interpreter's lock would hold the screen up.
         clock = self._options.clock
         try:
             vad = SileroVad()

@@ -22,6 +22,7 @@ needs_recordings = pytest.mark.skipif(
     not DATA.is_dir(), reason="no recorded speech: Debian's pocketsphinx-testdata is not installed"
 )
 Sound = npt.NDArray[np.float32]
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,10 @@ def chunks(sound: Sound, stream: str = "s", *, pts: float | None = 0.0, at: floa
 
 
 def words(text: str) -> list[str]:
-    """Words as they sound: no case, no punctuation, titles in full."""
+    """Words as they sound: no case, no punctuation, titles and digits in full."""
     text = re.sub(r"\bmr\b\.?", "mister", text.lower().replace("-", " "))
-    return re.findall(r"[a-z0-9']+", text)
+    text = re.sub(r"\d", lambda digit: f" {DIGITS[int(digit[0])]} ", text)
+    return re.findall(r"[a-z']+", text)
 
 
 def errors(said: str, heard: str) -> tuple[int, int]:
