@@ -8,6 +8,7 @@ from midstream_widgets import formats as f
 from midstream_widgets.overview_views import Fact, FactsView, OverviewRow, OverviewView
 
 from .metrics import Histogram
+from .progress import position
 from .session import OBSERVABLES, Session
 from .tally import Tally
 from .trouble import Level, kinds_of, troubles
@@ -105,6 +106,9 @@ def _identity(session: Session, tally: Tally, now: float) -> list[Fact]:
                 note=f"{ago:.0f} s ago" if ago >= 2 else "",
             )
         )
+    if (at := position(tally)) is not None:
+        where = f"{f.short_duration(at[0])} of {f.short_duration(at[1])}"
+        facts.append(Fact("Position", where, note=f"{at[0] / at[1]:.0%}"))
     if tally.reconnects:
         facts.append(Fact("Reconnects", f.count(tally.reconnects), "warning"))
     return facts

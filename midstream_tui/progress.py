@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from midstream_adapters.events import Provenance
+
 if TYPE_CHECKING:
     from .session import Session
+    from .tally import Tally
 
 MOST = 16
 _BAR = 8
@@ -57,10 +60,19 @@ class Progress:
         if job.serial in self.jobs and job.cancel is not None:
             job.cancel()
 
-    def text(self, session: Session) -> str:
-        """The newest job's line, and how many others there are; else the warm-up of the engine, else ""."""
+    def text(self, session: Session, loading: Iterable[str] = ()) -> str:
+        """The newest job's line and how many others there are: jobs, models that load, the engine's warm-up; or ""."""
         jobs = [job.text for job in reversed(self.jobs.values())]
+        jobs += [Job(0, f"loading the {model} model").text for model in loading]
         report = session.report
         if report is not None and report.warming is not None and report.failed is None:
             jobs.append(Job(0, "warming up", report.warming).text)
         return "" if not jobs else jobs[0] + (f" (+{len(jobs) - 1})" if len(jobs) > 1 else "")
+
+
+def position(tally: Tally) -> tuple[float, float] | None:
+    """Seconds of media that came of a file, and its length; None for what is no file, or of unknown length."""
+    length = tally.figures.get("duration_s")
+    if tally.provenance is not Provenance.FILE or not isinstance(length, int | float) or length <= 0:
+        return None
+    return min(max((track.seconds for track in tally.tracks.values()), default=0.0), length), float(length)

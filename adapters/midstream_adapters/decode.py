@@ -115,6 +115,8 @@ class MediaReader:
         self._packets = self._container.demux(*chosen)
         self.info = _describe(self._container, chosen)
         self._opening = {OPENING: self.info.container}
+        if self.info.duration:
+            self._opening["duration_s"] = round(self.info.duration, 3)
         for kind, declared in (("video", self.info.video), ("audio", self.info.audio)):
             if declared is not None:
                 self._opening[f"{kind}_codec"] = declared.codec

@@ -11,9 +11,11 @@ from midstream_tui import layouts, present
 from midstream_tui.bindings import DETAIL
 from midstream_tui.chart_table import ChartSpec, charts_of
 from midstream_tui.present_overview import facts_view
+from midstream_tui.progress import Job, position
 from midstream_tui.session import Area, Session
 from midstream_tui.turns_view import turns_view
 from midstream_widgets.charts.base import ChartPanel
+from midstream_widgets.formats import short_duration
 from midstream_widgets.pattern_detection import PatternDetection
 from midstream_widgets.recent_messages import RecentMessages
 from midstream_widgets.stream_facts import StreamFacts
@@ -72,6 +74,11 @@ class DetailScreen(LiveScreen):
 
     def pointed(self) -> str | None:
         return self.stream
+
+    def progress(self) -> str:
+        tally = self._session.streams.get(self.stream)
+        at = position(tally) if tally is not None and not tally.over else None
+        return Job(0, short_duration(at[0]), at[0] / at[1]).text if at is not None else ""
 
     def paint(self, dirty: set[Area], moment: Moment, *, frozen: bool = False) -> None:
         if not frozen and (self._carries() != self._kinds or self._speaks() != self._spoken):

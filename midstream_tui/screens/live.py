@@ -139,6 +139,10 @@ class LiveScreen(Screen[None]):
         """The stream that the cursor is on, or that the screen is about; None when it points at none."""
         return None
 
+    def progress(self) -> str:
+        """How far what the screen is about has come; "" when there is no such thing."""
+        return ""
+
     def all_panels(self) -> list[Panel]:
         """All panels, shown or not, in the order of their digits."""
         return list(self._panels.values())
