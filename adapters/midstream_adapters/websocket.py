@@ -12,13 +12,12 @@ from urllib.parse import urldefrag, urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import BytesReceived, Dropped, Kind, Provenance, State, StateChanged
 from .lines import BATCH
-from .net import bad_certificate, detail, is_loopback, refused
+from .net import is_loopback
 from .payload import PayloadReader
 from .redact import redact
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
-    from websockets.exceptions import ConnectionClosed
 
 MAX_MESSAGE = 1 << 20
 """Bytes of one message, as sent and as inflated."""
@@ -78,7 +77,9 @@ class WebSocketAdapter:
                 if n % BATCH == 0:  # what has been received already is given out without a pause
                     await asyncio.sleep(0)
         except ConnectionClosed as closed:
-            code, reason = _closing(closed)
+            from .ws_failures import closing
+
+            code, reason = closing(closed, MAX_MESSAGE)
             if code == 1009 and closed.rcvd is None:
                 sink.emit(Dropped(stream, clock(), Kind.TEXT, 1, "limit"))
             for event in reader.lost(reason):
@@ -94,13 +95,8 @@ class WebSocketAdapter:
             import_module, "websockets.asyncio.client"
         )  # a quarter of a second, the first time
         from websockets.asyncio.client import connect
-        from websockets.exceptions import (
-            InvalidHandshake,
-            InvalidMessage,
-            InvalidProxy,
-            InvalidStatus,
-            InvalidURI,
-        )
+
+        from .ws_failures import unopened
 
         class Connect(connect):
             def process_redirect(self, exc: Exception) -> Exception | str:
@@ -127,40 +123,8 @@ class WebSocketAdapter:
                 max_size=MAX_MESSAGE,
                 **tls,
             )
-        except InvalidStatus as error:
-            answer = error.response
-            if answer.status_code < 300:
-                raise SourceError(
-                    f"the server answered HTTP {answer.status_code}: this is no WebSocket"
-                ) from None
-            body = (answer.body or b"")[:4096].decode("utf-8", "replace")
-            body = body if "html" not in answer.headers.get("content-type", "") else ""
-            raise refused(answer.status_code, detail(body), answer.headers.get("retry-after")) from None
-        except (InvalidURI, InvalidProxy) as error:
-            raise SourceError(f"not an address: {error}") from None
-        except InvalidMessage:
-            raise Interrupted("the server did not answer as a web server does") from None
-        except InvalidHandshake as error:
-            raise SourceError(f"the server refused the WebSocket: {error}") from None
-        except TimeoutError:
-            raise TimeoutError(f"no answer within {options.connect_timeout:g} s") from None
-        except OSError as error:
-            if trust := bad_certificate(error):
-                raise SourceError(trust) from None
-            raise Interrupted(f"cannot connect: {error}") from None
-
-
-def _closing(closed: ConnectionClosed) -> tuple[int | None, str]:
-    """The code a connection closed with, and what to say of it."""
-    if (frame := closed.rcvd) is not None:
-        return frame.code, f"the server closed the connection ({frame})"
-    if (frame := closed.sent) is None:
-        return None, "the connection was lost"
-    if frame.code == 1009:
-        return frame.code, f"a message over {MAX_MESSAGE >> 10} KiB"
-    if frame.code == 1007:
-        return frame.code, "a message that is not UTF-8"
-    return (None if frame.code == 1000 else frame.code), f"the connection was lost ({frame})"
+        except Exception as error:
+            raise unopened(error, options.connect_timeout) from None
 
 
 async def _close(connection: ClientConnection) -> None:
