@@ -37,12 +37,17 @@ class Alert:
     ended: float | None = None
 
     @property
+    def said(self) -> str:
+        """What the figure was, and what it is, in words."""
+        figure = FIGURES[self.figure]
+        if figure.mode == "flag":
+            return figure.about.removeprefix("1 while ")
+        return f"{self.figure} {self.value:.4g}, limit {self.threshold:.4g}: {figure.about}"
+
+    @property
     def text(self) -> str:
         """One line for people."""
-        figure = FIGURES[self.figure]
-        if figure.mode == "steady" and self.threshold == 0.5:
-            return f"{self.rule}: {self.stream}"  # a yes or no
-        return f"{self.rule}: {self.stream}: {self.figure} {self.value:.4g} (limit {self.threshold:.4g})"
+        return f"{self.rule}: {self.stream}: {self.said}"
 
 
 @dataclass(slots=True)
@@ -102,7 +107,7 @@ class Alerts:
 def _judged(rule: Rule, watch: _Watch, value: float | None, now: float) -> float | None:
     """What the rule compares: the value itself, its percentile, or its rise a second."""
     mode = FIGURES[rule.figure].mode
-    if mode == "steady" or value is None:
+    if mode in ("steady", "flag") or value is None:
         if value is None:
             watch.samples.clear()  # what was before does not tell about now
         return value

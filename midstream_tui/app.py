@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -20,13 +20,16 @@ from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
 from .deeds.streams import StreamDeeds
 from .deeds.view import ViewDeeds
 from .hub import Hub
+from .models import loading
 from .progress import Progress
 from .pulse import Pulse
 from .screens.dashboard import DashboardScreen
 from .screens.live import LiveScreen, Moment
 from .session import Area
-from .themes import DEFAULT_THEME, THEMES
+from .settings import Settings
+from .themes import THEMES
 from .trouble import headline
+from .watchman import EVERY, Watchman
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -47,8 +50,7 @@ def _commands() -> type[Provider]:
 class MidStreamApp(ViewDeeds, StreamDeeds):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands.
 
-    `keymap` maps ids of bindings to keys (``{"view.pause": "f,space"}``); see `keymap.problems` for what can be wrong
-    with one.
+    `settings` are the user's; see `keymap.keymap_problems` for what can be wrong with keys.
     """
 
     TITLE = "MidStream"
@@ -65,11 +67,12 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         duration: float | None = None,
         pick: bool = False,
         recent: RecentSources | None = None,
-        keymap: Mapping[str, str] | None = None,
-        theme: str = DEFAULT_THEME,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.hub = hub
+        self.settings = settings or Settings()
+        self.watchman = Watchman(self.settings.alerts, hub.session, self._alarm, self.bell)
         self.bus = Bus(self.post_message, clock=hub.options.clock)
         self.pulse = Pulse(time.perf_counter)
         self.progress = Progress()
@@ -87,8 +90,9 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         self._screen = DashboardScreen()
         for each in THEMES:
             self.register_theme(each)
-        self.theme = theme
-        self.set_keymap(dict(keymap or {}))
+        self.theme = self.settings.screen.theme
+        self.mouse = self.settings.screen.mouse
+        self.set_keymap(dict(self.settings.keys))
 
     def get_default_screen(self) -> Screen[None]:
         return self._screen
@@ -106,6 +110,8 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         """First paint is done: now what costs may start."""
         if self.on_ready is not None:
             self.on_ready()
+        self.hub.session.alerts = self.watchman.alerts
+        self.set_interval(EVERY, self.watchman.look)
         self.hub.start()
         self.hub.resume()  # the dashboard may have stood before
         before = {held.asked for held in self.hub.sources.values()}
@@ -122,9 +128,13 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.watchman.close()
         await self.hub.stop()
         self.hub.sink = self.hub
         self.hub.on_report = None
+
+    def _alarm(self, text: str, title: str, level: str) -> None:
+        self.tell(text, title=title, severity=level, seconds=10)
 
     def _engine_reports(self, report: AnalysisReport) -> None:
         self.post_message(messages.AnalysisReady(report))  # on the engine's thread
@@ -187,7 +197,9 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
     def paint_title(self, now: float) -> None:
         title, session = self.live_screen.title_line, self.hub.session
         title.clock = f"{session.wall(now).astimezone():%H:%M:%S}"
-        title.progress = self.progress.text(session)
+        title.progress = (
+            self.progress.text(session, loading(self.hub.sources, session)) or self.live_screen.progress()
+        )
         if self.paused_at is not None:
             came, since = session.events - self.paused_at[0], now - self.paused_at[1]
             title.paused = f"PAUSED {since:.0f} s · {came:,} events came"

@@ -44,6 +44,7 @@ LIVE: list[BindingType] = [
     _key("a", "app.overview", "All", "screen.overview", "All streams in a table, the worst on top"),
     _key("d", "app.detail", "Detail", "screen.detail", "All panels and charts of the selected stream"),
     _key("L", "app.log", "Log", "screen.log", "All messages over the full width, with a filter"),
+    _quiet("A", "app.alerts", "Alerts", "screen.alerts", "What is wrong, and what was"),
     _quiet("escape", "back", "Back", "screen.back", "Back: out of one panel, out of a screen"),
     _key("e", "app.export", "Export", "export.snapshot", "Write this moment as JSON and SVG"),
     _key("space", "app.pause", "Freeze", "view.pause", "Freeze the view; ingest goes on"),

@@ -14,9 +14,9 @@ from .config import write_private
 from .state import DashboardState
 
 
-def export_folder() -> Path:
-    """Where exports go: ``MIDSTREAM_EXPORT_DIR``, else the folder the program was started in."""
-    return Path(os.environ.get("MIDSTREAM_EXPORT_DIR") or Path.cwd()).expanduser()
+def export_folder(configured: str = "") -> Path:
+    """Where exports go: ``MIDSTREAM_EXPORT_DIR``, else the `configured` one, else where the program was started."""
+    return Path(os.environ.get("MIDSTREAM_EXPORT_DIR") or configured or Path.cwd()).expanduser()
 
 
 def redacted(value: Any) -> Any:

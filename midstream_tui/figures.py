@@ -20,12 +20,13 @@ class FigureKind(NamedTuple):
     """What a figure is, and how it is read.
 
     A ``gauge`` moves with every sample: rules look at its 95th percentile over ten seconds (its 5th, for `below`). Of
-    a ``counter`` they look at the rise a second over ten seconds. A ``steady`` one is what it is.
+    a ``counter`` they look at the rise a second over ten seconds. A ``steady`` one is what it is, and so is a
+    ``flag``, which is 0 or 1.
     """
 
     about: str
     read: Read
-    mode: Literal["steady", "gauge", "counter"] = "steady"
+    mode: Literal["steady", "flag", "gauge", "counter"] = "steady"
 
 
 def _milliseconds(histogram: Histogram, q: float) -> float | None:
@@ -96,10 +97,10 @@ def _interval(session: Session, tally: Tally, now: float) -> float | None:
 
 FIGURES: dict[str, FigureKind] = {
     "silent_s": FigureKind("seconds since the last data of a stalled stream", _silent),
-    "lost": FigureKind("1 while a source is lost or has failed", _lost),
-    "freeze": FigureKind("1 while the picture stands still (2 s and more)", _impaired("freeze")),
-    "black": FigureKind("1 while the picture is black (2 s and more)", _impaired("black")),
-    "silence": FigureKind("1 while the sound is silent (2 s and more)", _impaired("silence")),
+    "lost": FigureKind("1 while a source is lost or has failed", _lost, "flag"),
+    "freeze": FigureKind("1 while the picture stands still (2 s and more)", _impaired("freeze"), "flag"),
+    "black": FigureKind("1 while the picture is black (2 s and more)", _impaired("black"), "flag"),
+    "silence": FigureKind("1 while the sound is silent (2 s and more)", _impaired("silence"), "flag"),
     "repetition": FigureKind("confidence that a generation runs in circles, 0 to 1", _repetition),
     "chaos": FigureKind("highest confidence that an observable is chaotic, 0 to 1", _chaos),
     "ttft_p95_ms": FigureKind(

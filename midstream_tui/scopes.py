@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.binding import Binding, BindingType
 
+from midstream_widgets.alert_list import AlertList
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.message_log import MessageLog
 from midstream_widgets.stream_metrics import StreamMetrics
@@ -44,6 +45,7 @@ def scopes() -> dict[str, list[BindingType]]:
         "the dashboard": [*panel_bindings(StreamMetrics), *live],
         "all streams": [*panel_bindings(StreamTable), *live],
         "the messages": [*panel_bindings(MessageLog), *LOG, *live],
+        "the alerts": [*panel_bindings(AlertList), *live],
         "the detail": [*panel_bindings(LinePanel), *DETAIL, *live],
         **{f"the chart {spec.title}": [*panel_bindings(spec.widget), *live] for spec in CHARTS.values()},
         "the picker": PICKER,

@@ -34,6 +34,7 @@ from midstream_adapters.events import (
 )
 from midstream_analysis.report import AnalysisReport, PatternHit, SeriesReport
 
+from .alerts import Alerts
 from .metrics import RecentHistogram, WindowedRate
 from .snapshot import snapshot
 from .state import DashboardState
@@ -91,6 +92,8 @@ class Session:
         self.dropped = 0
         self.refused = 0
         """Events of streams beyond the bound on their number: counted and shown, not filed."""
+        self.alerts: Alerts | None = None
+        """Who watches the figures, where somebody does."""
         self.selected: str | None = None
         self.observable: str | None = None
         """What the user chose to look at, of the selected stream; None leaves it to `focus`."""

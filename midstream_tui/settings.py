@@ -43,7 +43,6 @@ class StreamSettings:
     name: str = setting("", "what to call it", pattern=r"^[\w.-]*$", max_length=40)
     transcribe: bool = setting(False, "transcribe its speech")
     detect: bool = setting(False, "detect objects in its pictures")
-    observable: str = setting("", "the observable to analyse; empty leaves the choice to MidStream")
     prompt: str = setting("", "what to ask an openai: source")
 
 

@@ -17,6 +17,10 @@ CHAOS_CONFIDENCE = 0.8
 """Below this calibrated probability nobody is told of chaos."""
 
 
+_TOLD = frozenset({"silent_s", "lost", "freeze", "black", "silence", "repetition", "chaos"})
+"""Figures of alerts that are troubles here anyway."""
+
+
 class Level(IntEnum):
     """How bad it is. Data is being lost, or has ceased to come, from `WARNING` on."""
 
@@ -37,7 +41,13 @@ class Trouble(NamedTuple):
 
 def troubles(session: Session, tally: Tally, now: float) -> list[Trouble]:
     """All that is wrong with a stream at ``now``, the worst first; empty when nothing is."""
-    found = [*_of_state(tally, now), *_of_media(tally), *_of_analysis(session, tally), *_of_drops(tally)]
+    found = [
+        *_of_state(tally, now),
+        *_of_media(tally),
+        *_of_analysis(session, tally),
+        *_of_alerts(session, tally),
+        *_of_drops(tally),
+    ]
     return sorted(found, key=lambda trouble: -trouble.level)
 
 
@@ -94,6 +104,17 @@ def _of_analysis(session: Session, tally: Tally) -> list[Trouble]:
         elif verdict.stable is False:
             found.append(Trouble(Level.NOTE, f"unstable {observable}"))
     return found
+
+
+def _of_alerts(session: Session, tally: Tally) -> list[Trouble]:
+    """Rules that fired on figures which nothing else here speaks of."""
+    if session.alerts is None or tally.over:
+        return []
+    return [
+        Trouble(Level.ERROR if alert.level == "error" else Level.WARNING, f"{alert.rule}: {alert.said}")
+        for alert in session.alerts.of(tally.stream)
+        if alert.figure not in _TOLD
+    ]
 
 
 def _of_drops(tally: Tally) -> list[Trouble]:

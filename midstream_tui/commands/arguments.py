@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from . import Refusal
@@ -12,6 +14,8 @@ from . import Refusal
 if TYPE_CHECKING:
     from midstream_adapters.attach import ModelFactory
     from midstream_adapters.base import Options
+
+    from ..settings import Settings
 
 
 def seconds(text: str) -> float:
@@ -99,13 +103,37 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def add_screen_arguments(parser: argparse.ArgumentParser) -> None:
     """What can be asked of the screen."""
     parser.add_argument(
-        "--refresh", type=refresh, default=67, metavar="MS", help="repaint every MS, 50 to 5000 (default 67)"
+        "--refresh", type=refresh, metavar="MS", help="repaint every MS, 50 to 5000 (default 67)"
     )
     parser.add_argument("--duration", type=seconds, metavar="S", help="leave after S seconds")
 
 
-def source_options(parsed: argparse.Namespace) -> Options:
-    """The options that `add_source_arguments` read."""
+def user_settings() -> Settings:
+    """The user's configuration.
+
+    Raises:
+        Refusal: something in it is wrong; the text names the line.
+    """
+    from ..settings_file import SettingsError, load_settings
+
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise Refusal(str(error)) from None
+
+
+def expanded(sources: Sequence[str], settings: Settings) -> list[str]:
+    """`sources` with ``@NAME`` replaced by what it names. Raises `Refusal` where there is no such name."""
+    from ..profiles import expand
+
+    try:
+        return expand(sources, settings)
+    except ValueError as error:
+        raise Refusal(str(error)) from None
+
+
+def source_options(parsed: argparse.Namespace, settings: Settings) -> Options:
+    """The options that `add_source_arguments` read, and what the settings say of all sources."""
     from midstream_adapters.base import Options
 
     models: list[ModelFactory] = []
@@ -115,9 +143,18 @@ def source_options(parsed: argparse.Namespace) -> Options:
         models.append(listener(parsed.transcribe))
     options = Options(
         fast=parsed.fast, prompt=parsed.prompt, frame_rate=parsed.frame_rate, models=tuple(models),
-        prompts=_prompts(parsed), rate=parsed.rate,
+        prompts=_prompts(parsed), rate=parsed.rate, env=_objectives(settings),
     )  # fmt: skip
     return _detecting(parsed, options)
+
+
+def _objectives(settings: Settings) -> Mapping[str, str]:
+    """The environment, with the objectives of the configuration where it names none."""
+    said = {
+        "MIDSTREAM_TTFT_MS": f"{settings.objectives.ttft_ms:g}",
+        "MIDSTREAM_ITL_MS": f"{settings.objectives.itl_ms:g}",
+    }
+    return ChainMap(os.environ, said)
 
 
 def _prompts(parsed: argparse.Namespace) -> tuple[str, ...]:

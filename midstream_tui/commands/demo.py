@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import Refusal
-from .arguments import add_screen_arguments, add_source_arguments, source_options
+from .arguments import add_screen_arguments, add_source_arguments, source_options, user_settings
 from .watch import watch
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def publish(parsed: argparse.Namespace) -> int:
     try:
         simulator = StreamSimulator(parsed.frame_rate)
         plan = Plan(frozenset(kinds), parsed.frame_rate)
-        output = open_output(parsed.publish, plan, source_options(parsed))
+        output = open_output(parsed.publish, plan, source_options(parsed, user_settings()))
     except (SourceError, ValueError) as error:
         raise Refusal(str(error)) from None
     return asyncio.run(_push(output, simulator, parsed.duration))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from .arguments import add_source_arguments, check_sources, seconds, source_options
+from .arguments import add_source_arguments, check_sources, expanded, seconds, source_options, user_settings
 
 ABOUT = "Measure sources without a screen and print one JSON object: the dashboard's state."
 
@@ -30,8 +30,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Measure, print, and return 0 when every source delivered."""
     from ..probe import probe
 
-    options = source_options(parsed)
-    check_sources(parsed.sources, options)
-    return asyncio.run(
-        probe(parsed.sources, options, seconds=parsed.seconds, analysis=not parsed.no_analysis)
-    )
+    settings = user_settings()
+    options = source_options(parsed, settings)
+    sources = expanded(parsed.sources, settings)
+    check_sources(sources, options)
+    return asyncio.run(probe(sources, options, seconds=parsed.seconds, analysis=not parsed.no_analysis))

@@ -13,15 +13,25 @@ from typing import TYPE_CHECKING
 
 from .._version import __version__
 from . import COMMANDS, Refusal
-from .arguments import add_screen_arguments, add_source_arguments, check_sources, source_options
+from .arguments import (
+    add_screen_arguments,
+    add_source_arguments,
+    check_sources,
+    expanded,
+    source_options,
+    user_settings,
+)
 
 if TYPE_CHECKING:
     from midstream_adapters.base import Options
+
+    from ..settings import Settings
 
 ABOUT = "A full-screen terminal dashboard for live LLM and media streams."
 EPILOG = """\
 keys: s streams, e export, space pause, [ ] refresh, ? help, q quit
 
+configuration: `midstream-tui config` shows every setting; @NAME is a profile or stream of it
 environment: OPENAI_API_KEY, OPENAI_BASE_URL for openai:MODEL; MIDSTREAM_SOURCES what the picker offers;
 MIDSTREAM_EXPORT_DIR where exports go; MIDSTREAM_STATE_DIR where recent sources are kept.
 Secrets belong in the environment, never on the command line.
@@ -39,7 +49,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.epilog = f"sources:\n{known_kinds()}\n\n{EPILOG}"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.usage = f"{prog} [options] [SOURCE...]\n       {prog} {'|'.join(COMMANDS)} --help"
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="what to watch")
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="what to watch; @NAME is of the configuration"
+    )
     parser.add_argument("--version", action="version", version=f"{prog} {__version__}")
     add_screen_arguments(parser)
     add_source_arguments(parser)
@@ -56,32 +68,61 @@ def watch(parsed: argparse.Namespace, sources: Sequence[str]) -> int:
     Raises:
         Refusal: a source can't be used, or there is no terminal.
     """
-    options = source_options(parsed)
+    settings = user_settings()
+    sources = expanded(sources, settings)
+    options = source_options(parsed, settings)
     check_sources(sources, options)
     if not sys.stderr.isatty():  # this is where Textual paints
         raise Refusal("the dashboard needs a terminal; `midstream-tui probe` does not")
     if "-" in sources:
         options = replace(options, stdin_fd=_keys_from_terminal())
-    return show(sources, options, parsed)
+    return show(sources, options, parsed, settings)
 
 
-def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace) -> int:
-    """Run the app in this terminal until it is left."""
+def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace, settings: Settings) -> int:
+    """Run the app in this terminal until it is left.
+
+    Raises:
+        Refusal: the settings name a theme or a key that there is not.
+    """
     from ..app import MidStreamApp
     from ..hub import Hub
 
+    _check_screen(settings)
     app = MidStreamApp(
-        Hub(options), sources, refresh_ms=parsed.refresh, duration=parsed.duration, pick=not sources
+        Hub(options),
+        sources,
+        refresh_ms=parsed.refresh or settings.screen.refresh_ms,
+        duration=parsed.duration,
+        pick=not sources,
+        settings=settings,
     )
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             loop.add_signal_handler(name, app.exit)  # so that the terminal is restored
-        await app.run_async()
+        await app.run_async(mouse=settings.screen.mouse)
 
     asyncio.run(main())
     return app.return_code or 0
+
+
+def _check_screen(settings: Settings) -> None:
+    """Raise `Refusal` at a theme or keys that can't be."""
+    from textual.theme import BUILTIN_THEMES
+
+    from ..themes import THEMES
+
+    themes = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
+    if settings.screen.theme not in themes:
+        raise Refusal(f"screen.theme: no theme {settings.screen.theme!r}; there are {', '.join(themes)}")
+    if settings.keys:
+        from ..keymap import keymap_problems
+        from ..scopes import scopes
+
+        if problems := keymap_problems(scopes(), settings.keys):
+            raise Refusal(f"keys: {problems[0]}{f' (and {len(problems) - 1} more)' if problems[1:] else ''}")
 
 
 def _keys_from_terminal() -> int:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from midstream_tui.hub import Hub
     from midstream_tui.progress import Progress
     from midstream_tui.session import Area
+    from midstream_tui.settings import Settings
+    from midstream_tui.watchman import Watchman
 
 
 class Deeds(App[None]):
@@ -19,6 +21,8 @@ class Deeds(App[None]):
     hub: Hub
     recent: RecentSources
     progress: Progress
+    settings: Settings
+    watchman: Watchman
     refresh_ms: int
     dirty: set[Area]
     """Areas that want a new view at the next paint."""

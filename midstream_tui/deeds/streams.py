@@ -10,6 +10,7 @@ from textual import on, work
 from midstream_adapters.base import SourceError
 from midstream_adapters.registry import kind_of
 from midstream_tui.config import configured_sources
+from midstream_tui.profiles import stream_options
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
 from midstream_tui.screens.live import LiveScreen
 from midstream_widgets.stream_metrics import StreamMetrics
@@ -41,7 +42,8 @@ class StreamDeeds(Deeds):
         """Open `source` and look at it (the first leaves that open); a wrong one is told, and nothing else changes."""
         first = not self.hub.sources and not self.hub.session.streams
         try:
-            streams = self.hub.add(source, options)
+            wanted = options or stream_options(source, self.settings, self.hub.options)
+            streams = self.hub.add(source, wanted)
         except SourceError as error:
             self.tell(f"Can't open this source: {error}", severity="error")
             return False
@@ -96,6 +98,12 @@ class StreamDeeds(Deeds):
             of = self.live_screen.stream if isinstance(self.live_screen, DetailScreen) else ""
             self.push_screen(LogScreen(f"stream:{of} " if of else ""))
 
+    def action_alerts(self) -> None:
+        from midstream_tui.screens.alerts import AlertsScreen
+
+        if not isinstance(self.live_screen, AlertsScreen):
+            self.push_screen(AlertsScreen(self.watchman))
+
     def action_detail(self) -> None:
         from midstream_tui.screens.detail import DetailScreen
 
@@ -110,8 +118,11 @@ class StreamDeeds(Deeds):
         from midstream_tui.screens.picker import PickerScreen
 
         self.push_screen(
-            PickerScreen(self._open_streams, configured_sources(), self.recent.load()), self._picked
+            PickerScreen(self._open_streams, self._configured(), self.recent.load()), self._picked
         )
+
+    def _configured(self) -> list[str]:
+        return list(dict.fromkeys([*(each.source for each in self.settings.streams), *configured_sources()]))
 
     def _open_streams(self) -> list[Choice]:
         now, session = self.hub.options.clock(), self.hub.session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from midstream_tui.config import REFRESH_MS, clamp_refresh
-from midstream_tui.export import write_export
+from midstream_tui.export import export_folder, write_export
 from midstream_tui.themes import CYCLE
 
 from .base import Deeds
@@ -76,7 +76,9 @@ class ViewDeeds(Deeds):
         state, svg = self.hub.state(), self.export_screenshot(title="MidStream")
         job = self.progress.begin("exporting")
         try:
-            paths = await asyncio.to_thread(write_export, state, svg)
+            paths = await asyncio.to_thread(
+                write_export, state, svg, export_folder(self.settings.export.folder)
+            )
         except OSError as error:
             self.tell(
                 f"Export failed: {error.strerror}: {error.filename}. Set MIDSTREAM_EXPORT_DIR.",

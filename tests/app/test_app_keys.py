@@ -18,11 +18,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Select
 
 from midstream_adapters.base import Options
-from midstream_adapters.events import TextChunk
+from midstream_adapters.events import State, StateChanged, TextChunk
 from midstream_tui import bindings, layouts
 from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub, Source
+from midstream_tui.screens.alerts import AlertsScreen
 from midstream_tui.screens.detail import DetailScreen
 from midstream_tui.screens.help import HelpScreen
 from midstream_tui.screens.log import LogScreen
@@ -191,6 +192,22 @@ async def filters_the_log(pilot: Keys) -> None:
     shown = panel_text(app_of(pilot).live_screen.panel("log"))
     assert "and again from two" in shown
     assert "hello" not in shown
+
+
+async def opens_the_alerts(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.bus.emit(StateChanged("two", app.hub.options.clock(), State.FAILED, "no such host"))
+    await settle(pilot)
+    app.watchman.look()
+    await pilot.press("A")
+    await settle(pilot)
+    assert isinstance(app.screen, AlertsScreen)
+    shown = panel_text(app.live_screen.panel("alerts"))
+    assert "error" in shown
+    assert "lost" in shown
+    assert "two" in shown
+    assert "one" not in shown.replace("no one", "")
+    assert any("lost: two" in str(toast.message) for toast in app._notifications)
 
 
 async def goes_back(pilot: Keys) -> None:
@@ -524,6 +541,7 @@ TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "screen.detail": opens_the_detail,
     "screen.log": opens_the_log,
     "log.filter": filters_the_log,
+    "screen.alerts": opens_the_alerts,
     "screen.back": goes_back,
     **{f"panel.{number}": toggles_panels for number in range(1, 11)},
     "view.maximise": gives_a_panel_all_the_room,

@@ -23,6 +23,7 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 ALL = 600.0
 """Seconds that show at zoom 0: in practice all that is held."""
 LEAST_SPAN = 5.0
+LEAST_BARS = 12
 FLOOR = 1e-6
 """Shorter durations count as this one, a microsecond: a logarithmic axis has no zero."""
 
@@ -34,7 +35,7 @@ class LatencyHistogram(ChartPanel[LatencyView]):
     view = var(LatencyView(), init=False)
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "measure(1)", "Measure", id="chart.measure", tooltip="The next distribution"),
+        Binding("u", "measure(1)", "Measure", id="chart.measure", tooltip="The next distribution"),
     ]
 
     _shown_measure = 0
@@ -80,9 +81,10 @@ class LatencyHistogram(ChartPanel[LatencyView]):
         lately: npt.NDArray[np.float64], marks: list[tuple[str, float, str]], width: int, height: int
     ) -> list[Row]:
         gutter = 7 if width >= GUTTER else 0
-        across = width - gutter
+        wide = bin_width(lately.size, width - gutter)
+        across = (width - gutter) // wide * wide
         low, high = limits(float(lately.min()), float(lately.max()))
-        counts = histogram(lately, low, high, across)
+        counts = np.repeat(histogram(lately, low, high, across // wide), wide)
         most = int(counts.max())
         eighths = np.ceil(counts * (8 * height / most)).astype(int) if most else counts
         places = {name: cell_of(value, low, high, across) for name, value, _ in marks}
@@ -134,6 +136,11 @@ def limits(least: float, greatest: float) -> tuple[float, float]:
 def cell_of(value: float, low: float, high: float, width: int) -> int:
     """The cell of `width` in which `value` lies on a logarithmic axis from `low` to `high`."""
     return min(width - 1, max(0, int(math.log(value / low) / math.log(high / low) * width)))
+
+
+def bin_width(n: int, width: int) -> int:
+    """Cells that a bar is wide: few durations in many bars would show their chance, not their shape."""
+    return max(1, width // max(LEAST_BARS, math.ceil(1.5 * math.sqrt(n))))
 
 
 def histogram(values: npt.NDArray[np.float64], low: float, high: float, width: int) -> npt.NDArray[np.int64]:
