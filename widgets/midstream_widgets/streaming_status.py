@@ -57,10 +57,13 @@ def _remark(line: StatusLine) -> list[Span]:
         said.append((line.seen, "value"))
     if line.provenance and line.provenance != "live":
         said.append((line.provenance, glyphs.provenance_style(line.provenance)))
-    if line.reason:
-        said.append((line.reason, "error" if line.state == "failed" else "muted"))
+    failed = line.state == "failed"
+    if line.reason and failed:
+        said.append((line.reason, "error"))
     if line.last_flaw is not None and not line.flaws:
         said.append((f"last {_flaw(line.last_flaw)[0]}", "muted"))
+    if line.reason and not failed:
+        said.append((line.reason, "muted"))
     if line.reconnects:
         said.append((f"{line.reconnects:,} reconnects", "muted"))
     dot: Span = (" · ", "muted")
