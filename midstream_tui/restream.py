@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pyee.asyncio import AsyncIOEventEmitter
-
 from midstream_adapters.base import Backoff, SourceError, explain, supervise
+from midstream_adapters.emitter import GuardedEmitter
 from midstream_adapters.events import Detections, State, StateChanged, Transcript, VideoFrame
 from midstream_adapters.redact import redact
 from midstream_adapters.registry import open_source
@@ -48,13 +47,11 @@ if TYPE_CHECKING:
 
     from .state import StreamState
 
-MOST_PENDING = 64
-"""Coroutines of listeners in flight, beyond which events wait."""
 _SIGNALLING = {"ws": "webrtc+", "wss": "webrtc+", "http": "whep+", "https": "whep+"}
 _log = logging.getLogger(__name__)
 
 
-class RestreamClient(AsyncIOEventEmitter):
+class RestreamClient(GuardedEmitter):
     """Receives one stream at a time and tells listeners (functions or coroutine functions) of it.
 
     Events: ``connected(Connected)``, ``disconnected(reason)``, ``frame(Frame)``, ``audio(Audio)``,
@@ -71,12 +68,12 @@ class RestreamClient(AsyncIOEventEmitter):
         backoff: Backoff | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__("restream", _log, lambda text: mask(text, self.config))
         self.config = config or RestreamConfig()
         self._backoff, self._wall = backoff, wall
         self._inbox: Inbox | None = None
         self._task: asyncio.Task[State] | None = None
-        self._stream = self._telling = ""
+        self._stream = ""
         self._live: asyncio.Event | None = None
         self._connected = False
         self._emitted, self._due = 0, -math.inf
@@ -173,7 +170,7 @@ class RestreamClient(AsyncIOEventEmitter):
         self._inbox = Inbox(
             Session(options.clock, self._wall),
             self._hear,
-            lambda: len(self._waiting) >= MOST_PENDING,
+            lambda: self.busy,
             partial(mask, config=self.config),
         )
         self._task = asyncio.create_task(
@@ -272,44 +269,6 @@ class RestreamClient(AsyncIOEventEmitter):
 
     def _unix(self, at: float) -> float:
         return self._wall() - (self.config.options.clock() - at)
-
-    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
-        """Call the listeners of `event`. An error that nobody listens to is logged, not raised."""
-        if event == "error" and not self.listeners("error"):
-            _log.warning("restream: %s", mask(explain(args[0]), self.config) if args else "error")
-            return False
-        before, self._telling = self._telling, event
-        try:
-            return super().emit(event, *args, **kwargs)
-        finally:
-            self._telling = before
-
-    def _emit_run(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Run one listener. pyee's own would tell a failing listener of ``error`` of its own failure, for ever."""
-        event = self._telling
-        try:
-            result = f(*args, **kwargs)
-        except Exception as error:
-            self._stumbled(event, error)
-            return
-        if asyncio.iscoroutine(result) or isinstance(result, asyncio.Future):
-            task = asyncio.ensure_future(result)
-            self._waiting.add(task)
-            task.add_done_callback(partial(self._finished, event))
-
-    def _finished(self, event: str, task: asyncio.Future[Any]) -> None:
-        self._waiting.discard(task)
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            self._stumbled(event, error)
-
-    def _stumbled(self, event: str, error: Exception) -> None:
-        text = f"a listener of {event!r} raised {type(error).__name__}: {mask(explain(error), self.config)}"
-        if event == "error":
-            _log.warning("restream: %s", text)
-            return
-        told = RuntimeError(text)
-        told.__cause__ = error
-        self.emit("error", told)
 
     # -- what is known
 
