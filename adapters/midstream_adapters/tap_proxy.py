@@ -144,6 +144,7 @@ class _Connection:
         self._reader, self._client = reader, writer
         writer.transport.set_write_buffer_limits(high=0)  # drained means handed to the kernel
         self._up: asyncio.StreamWriter | None = None
+        self._opening: asyncio.Task[asyncio.StreamWriter] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._rest = b""  # read from the client and not used yet
         self._follower = Follower(server.tell)
@@ -151,6 +152,8 @@ class _Connection:
 
     async def run(self) -> None:
         """Serve until either end is gone."""
+        if self._server.token is None:  # while the client still writes, as it would have connected by itself
+            self._opening = asyncio.get_running_loop().create_task(self._open())
         try:
             while await self._request():
                 pass
@@ -159,9 +162,10 @@ class _Connection:
         except OSError:  # of either end; the other is closed below
             pass
         finally:
-            if self._pump is not None:
-                self._pump.cancel()
-                await asyncio.gather(self._pump, return_exceptions=True)
+            for task in (lambda: self._opening, lambda: self._pump):  # the first makes the second
+                if (running := task()) is not None:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
             if self._up is not None:
                 self._up.transport.abort()  # what was asked for is not wanted any more
             self._client.close()
@@ -223,20 +227,30 @@ class _Connection:
         return f"/{rest}"
 
     async def _upstream(self) -> asyncio.StreamWriter:
-        if self._up is None:
-            server, to = self._server, self._server.upstream
-            try:
-                async with asyncio.timeout(server.connect_timeout):
-                    reader, self._up = await asyncio.open_connection(
-                        to.host, to.port, ssl=server.context, limit=PIECE,
-                        server_hostname=to.host if to.tls else None,
-                    )  # fmt: skip
-            except TimeoutError:
-                raise _Refusal(504, f"{to.authority} does not answer") from None
-            except OSError as error:
-                raise _Refusal(502, f"can't connect to {to.authority}: {error.strerror or error}") from None
-            self._up.transport.set_write_buffer_limits(high=0)
-            self._pump = asyncio.get_running_loop().create_task(self._answers(reader))
+        """The connection upstream.
+
+        Raises:
+            _Refusal: there is none to be had.
+        """
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        to = self._server.upstream
+        try:
+            return await self._opening
+        except TimeoutError:
+            raise _Refusal(504, f"{to.authority} does not answer") from None
+        except OSError as error:
+            raise _Refusal(502, f"can't connect to {to.authority}: {error.strerror or error}") from None
+
+    async def _open(self) -> asyncio.StreamWriter:
+        server, to = self._server, self._server.upstream
+        async with asyncio.timeout(server.connect_timeout):
+            reader, self._up = await asyncio.open_connection(
+                to.host, to.port, ssl=server.context, limit=PIECE,
+                server_hostname=to.host if to.tls else None,
+            )  # fmt: skip
+        self._up.transport.set_write_buffer_limits(high=0)
+        self._pump = asyncio.get_running_loop().create_task(self._answers(reader))
         return self._up
 
     def _rewritten(self, request: h11.Request, target: str) -> bytes:
