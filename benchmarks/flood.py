@@ -64,7 +64,7 @@ def child(rate: float, seconds: float, refresh: int, source: str, out: str) -> N
     async def lag() -> None:
         await asyncio.sleep(min(8.0, seconds / 3))  # start-up (imports, compiling) is another benchmark's
         nonlocal paints
-        paints, began = 0, time.perf_counter()
+        paints, began, shown = 0, time.perf_counter(), app.hub.session.state().streams
         while time.perf_counter() - began < seconds:
             due = time.perf_counter() + 0.005
             await asyncio.sleep(0.005)
@@ -72,11 +72,15 @@ def child(rate: float, seconds: float, refresh: int, source: str, out: str) -> N
         took = time.perf_counter() - began
         lags.sort()
         session = app.hub.session
+        before = sum(stream.video_frames for stream in shown.values())
+        frames = sum(stream.video_frames for stream in session.state().streams.values()) - before
         Path(out).write_text(
             json.dumps(
                 {
                     "sent": app.sent,
                     "folded": session.transcript.total,
+                    "video_frames": frames,
+                    "video_seconds": round(took, 3),
                     "queued": len(app.bus),
                     "dropped": app.bus.dropped + session.dropped,
                     "unanalysed": app.hub.unanalysed,
