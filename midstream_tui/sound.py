@@ -19,13 +19,14 @@ class SoundRing:
     ``total`` counts the samples since the rate last changed, ``rate`` is in Hz (0 before the first).
     """
 
-    __slots__ = ("_at", "_ring", "rate", "total")
+    __slots__ = ("_at", "_read", "_ring", "rate", "total")
 
     def __init__(self) -> None:
         self.rate = 0
         self.total = 0
         self._at = 0
         self._ring: npt.NDArray[np.float32] | None = None
+        self._read: npt.NDArray[np.float32] | None = None
 
     def add(self, samples: npt.NDArray[np.float32], rate: int) -> None:
         """Append ``samples`` (n,) at ``rate`` Hz; another rate than before starts anew. O(n)."""
@@ -36,6 +37,7 @@ class SoundRing:
         if self._ring is None or rate != self.rate:
             self._ring = np.zeros(int(SECONDS * min(rate, MOST_RATE)), np.float32)
             self.rate, self.total, self._at = rate, 0, 0
+        self._read = None
         self.total += len(samples)
         part = samples[-len(self._ring) :]
         room = len(self._ring) - self._at
@@ -44,11 +46,13 @@ class SoundRing:
         self._at = (self._at + len(part)) % len(self._ring)
 
     def read(self) -> npt.NDArray[np.float32] | None:
-        """A copy of what is held, oldest first; None before the first sample."""
+        """What is held, oldest first, not to be written to; None before the first sample."""
         import numpy as np
 
-        if self._ring is None:
-            return None
-        if self.total < len(self._ring):
-            return self._ring[: self.total].copy()
-        return np.concatenate([self._ring[self._at :], self._ring[: self._at]])
+        if self._read is None and self._ring is not None:
+            if self.total < len(self._ring):
+                self._read = self._ring[: self.total].copy()
+            else:
+                self._read = np.concatenate([self._ring[self._at :], self._ring[: self._at]])
+            self._read.flags.writeable = False  # whoever looks at it in the same tick gets the same
+        return self._read

@@ -47,6 +47,7 @@ from midstream_widgets.charts import (
     timeline,
     video,
 )
+from midstream_widgets.charts.base import plain_text
 from midstream_widgets.charts.pixels import Cells
 from midstream_widgets.charts.recurrence import recurrences
 from midstream_widgets.lines import Row
@@ -254,13 +255,13 @@ def test_bars_match_the_counts() -> None:
     heights = [
         sum(latency.EIGHTHS.index(line[x]) for line in body if x < len(line)) for x in range(93)
     ]  # in eighths of a cell
-    bars = [h for h in heights if h]
+    wide = latency.bin_width(130, 93)
+    assert wide == 5
     whole = 8 * len(body)
-    assert bars == [whole, whole // 2, whole // 8]
+    assert [h for h in heights if h] == [whole] * wide + [whole // 2] * wide + [whole // 8] * wide
     low, high = latency.limits(0.01, 1.0)
-    assert [x for x, h in enumerate(heights) if h] == [
-        latency.cell_of(v, low, high, 93) for v in (0.01, 0.1, 1.0)
-    ]
+    for value, height in ((0.01, whole), (0.1, whole // 2), (1.0, whole // 8)):
+        assert heights[latency.cell_of(value, low, high, 90)] == height
     assert rows[2].startswith("    80")
 
 
@@ -290,9 +291,9 @@ async def test_a_key_shows_the_next_measure() -> None:
     async with Alone(chart).run_test(size=(60, 12)) as pilot:
         await pilot.pause()
         assert text_of(chart._all)[0].startswith("ICL 1/2")
-        await pilot.press("m")
+        await pilot.press("u")
         assert text_of(chart._all)[0].startswith("TTFT 2/2")
-        await pilot.press("m")
+        await pilot.press("u")
         assert text_of(chart._all)[0].startswith("ICL 1/2")
 
 
@@ -407,16 +408,25 @@ def test_meters_reach_as_far_as_they_say() -> None:
     assert bar.count("█") == 31, "half of 63 cells from -60 to 3 dB, and a half one"
     assert bar[31] == "▌"
     assert bar[37] == "┃", "the target of -23 LUFS"
-    assert "not measured" in text[1]
-    assert "below -70" in text[2]
-    assert ("0.4 dBTP", "error") in [(t.strip(), style) for t, style in rows[3].spans]
-    assert "silence" in text[4]
-    assert ("-0.0 dBFS", "error") in [(t.strip(), style) for t, style in rows[5].spans]
+    assert "below -70" in text[1]
+    assert ("0.4 dBTP", "error") in [(t.strip(), style) for t, style in rows[2].spans]
+    assert "silence" in text[3]
+    assert ("-0.0 dBFS", "error") in [(t.strip(), style) for t, style in rows[4].spans]
+    assert text[5] == "short-term: not measured here"
 
 
-def test_on_few_lines_what_is_known_goes_first() -> None:
-    view = LevelsView(reason="", rms=-20.0, peak=-6.0)
-    assert [line.split()[0] for line in text_of(LevelMeter().rows(view, 40, 3))] == ["rms", "peak"]
+def test_without_a_loudness_meter_the_level_over_time_has_the_room() -> None:
+    history = np.repeat([-60.0, -30.0, 0.0], 100)
+    view = LevelsView(reason="", rms=-20.0, peak=-6.0, history=Array(history), total=300, dt=0.02, zoom=0)
+    assert [line.split()[0] for line in text_of(LevelMeter().rows(view, 40, 2))] == ["rms", "peak"]
+    rows = LevelMeter().rows(view, 68, 16)
+    assert text_of(rows)[2] == "loudness: not measured here"
+    body = [row._replace(spans=row.spans[2:]) for row in rows[4:-1]]
+    heights = dots_of(body, 60).sum(axis=0)
+    whole = 4 * len(body)
+    assert heights[-1] == whole
+    assert abs(heights[-40] - whole / 2) <= 1
+    assert set(heights[-95:-70].tolist()) == {1}
 
 
 # Video
@@ -453,6 +463,18 @@ def test_the_shape_of_the_picture_is_kept(size: tuple[int, int], room: tuple[int
     assert down <= 2 * room[1]
     assert abs(across / down - size[0] / size[1]) < 0.12 * size[0] / size[1]
     assert across == room[0] or down >= 2 * room[1] - 1
+
+
+def test_copied_pictures_are_shades_of_their_brightness() -> None:
+    image = np.zeros((2, 5, 3), np.uint8)
+    image[:, 1], image[:, 2], image[:, 3], image[:, 4] = (
+        (60, 60, 60),
+        (120, 120, 120),
+        (180, 180, 180),
+        (255,) * 3,
+    )
+    (row,) = VideoPreview().rows(frame(image), 5, 1)
+    assert plain_text(row) == " ░▒▓█"
 
 
 async def test_boxes_are_drawn_where_the_objects_are_with_their_names() -> None:

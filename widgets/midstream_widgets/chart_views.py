@@ -74,8 +74,8 @@ class SeriesView(ChartView):
 
     observable: str = ""
     unit: str = ""
+    total: int = 0  # before the values: views that differ are told apart by a number
     values: Array | None = None
-    total: int = 0
     dt: float = 1.0
     step: str = "sample"
     marks: tuple[Mark, ...] = ()
@@ -128,8 +128,8 @@ class TimelineView(ChartView):
 class SoundView(ChartView):
     """The newest sound: ``samples`` (n,) float32 mono in [-1, 1] at ``rate`` Hz; ``total`` counts all there were."""
 
-    samples: Array | None = None
     total: int = 0
+    samples: Array | None = None
     rate: int = 0
     source: str = ""
     """The source's own format, as ``48 kHz stereo``."""
@@ -148,8 +148,8 @@ class LevelsView(ChartView):
     true_peak: float | None = None
     rms: float | None = None
     peak: float | None = None
-    history: Array | None = None
     total: int = 0
+    history: Array | None = None
     dt: float = 0.02
 
 

@@ -10,10 +10,11 @@ from rich.segment import Segment
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.message import Message
+from textual.selection import Selection
 from textual.strip import Strip
 
 from midstream_widgets.chart_views import ChartView
-from midstream_widgets.charts.pixels import Cells, segments
+from midstream_widgets.charts.pixels import Cells, segments, shades
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, fit, justify, width_of, wrap
 
@@ -120,6 +121,9 @@ class ChartPanel(LinePanel[C]):
         super().notify_style_update()
         self._built = None  # rows with colours of their own are of the theme before
 
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract("\n".join(map(plain_text, self._shown))), "\n"
+
     def _strip(self, row: Row, width: int) -> Strip:
         if not isinstance(row.key, Cells):
             return super()._strip(row, width)
@@ -128,6 +132,12 @@ class ChartPanel(LinePanel[C]):
         used = sum(cell_len(text) for text, _ in edge.spans) + len(row.key.text)
         after = [Segment(" " * (width - used), self._style("", row.base))] if used < width else []
         return Strip([*before, *segments(row.key), *after], width)
+
+
+def plain_text(row: Row) -> str:
+    """A row of a chart as text: pictures in shades of their brightness."""
+    text = "".join(text for text, _ in row.spans)
+    return text + shades(row.key) if isinstance(row.key, Cells) else text
 
 
 def said(reason: str, width: int, height: int) -> list[Row]:

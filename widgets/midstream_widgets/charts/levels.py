@@ -38,7 +38,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 class LevelMeter(ChartPanel[LevelsView]):
-    """A bar a measure, ``┃`` at the target of -23 LUFS; what nobody measures says so."""
+    """A bar a measure, ``┃`` at the target of -23 LUFS, then the level over time; what nobody measures is told."""
 
     TITLE = "Levels"
     view = var(LevelsView(), init=False)
@@ -50,21 +50,16 @@ class LevelMeter(ChartPanel[LevelsView]):
         )
 
     def draw(self, view: LevelsView, width: int, height: int) -> list[Row]:
-        rows = [
-            meter("momentary", view.momentary, "LUFS", width),
-            meter("short-term", view.short_term, "LUFS", width),
-            meter("integrated", view.integrated, "LUFS", width),
-            meter("true peak", view.true_peak, "dBTP", width),
-            meter("rms", view.rms, "dBFS", width),
-            meter("peak", view.peak, "dBFS", width),
-        ]
-        if height < len(rows):  # the ones that say something, loudness first
-            known = (view.momentary, view.short_term, view.integrated, view.true_peak, view.rms, view.peak)
-            told = [row for row, value in zip(rows, known, strict=True) if value is not None]
-            return (told or rows)[:height]
+        loudness = (("momentary", view.momentary, "LUFS"), ("short-term", view.short_term, "LUFS"),
+                    ("integrated", view.integrated, "LUFS"), ("true peak", view.true_peak, "dBTP"))  # fmt: skip
+        levels = (("rms", view.rms, "dBFS"), ("peak", view.peak, "dBFS"))
+        rows = [meter(*each, width) for each in (*loudness, *levels) if each[1] is not None]
+        if height > len(rows) and (lacking := [name for name, value, _ in loudness if value is None]):
+            what = "loudness" if len(lacking) == len(loudness) else ", ".join(lacking)
+            rows.append(Row(((f"{what}: not measured here", "muted"),)))
         room = height - len(rows) - 1
         if room < 3 or view.history is None or not len(view.history):
-            return rows
+            return rows[:height]
         return [*rows, Row(), *self._history(view, width, room)]
 
     @staticmethod
@@ -100,7 +95,7 @@ def meter(name: str, value: float | None, unit: str, width: int) -> Row:
     if cells < 4:
         return Row(tuple(spans))
     if value is None or not known:
-        return Row((*spans, (" ", ""), ("not measured" if cells >= 12 else "", "muted")))
+        return Row(tuple(spans))
     return Row((*spans, (" ", ""), *bar(value, cells, ink, TARGET if unit == "LUFS" else None)))
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RGB = tuple[int, int, int]
 UPPER = ord("▀")
+SHADES = " ░▒▓█"
+"""From dark to bright, where colours can't go: copied text, and plain text exports."""
 
 
 class Cells(NamedTuple):
@@ -77,6 +79,19 @@ class Canvas:
             )
             for y in range(self.height)
         ]
+
+
+def shades(cells: Cells) -> str:
+    """``cells`` without colours: each half block as a shade of its brightness, other characters as they are."""
+    light = np.zeros(len(cells.text))
+    for part in (cells.ink, cells.paper):
+        packed = np.frombuffer(part, np.uint32)
+        for shift, weight in ((16, 0.299), (8, 0.587), (0, 0.114)):  # BT.601
+            light += weight * (packed >> shift & 0xFF)
+    steps = np.minimum(light * (len(SHADES) / 510.5), len(SHADES) - 1).astype(int).tolist()
+    return "".join(
+        SHADES[step] if ord(each) == UPPER else each for each, step in zip(cells.text, steps, strict=True)
+    )
 
 
 def pack(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from textual.reactive import var
@@ -14,6 +15,9 @@ from midstream_widgets.charts.base import GUTTER, HEADED, ChartPanel, headed
 from midstream_widgets.charts.braille import Braille
 from midstream_widgets.charts.windows import Window, column_of, outline, shown, window, zoomed
 from midstream_widgets.lines import Row, Span
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 LEAST = 8
 """Samples that show at the closest zoom."""
@@ -58,7 +62,8 @@ class ObservableChart(ChartPanel[SeriesView]):
         rows = framed(canvas.rows(), labels, gutter, below)
         if not head:
             return rows
-        return headed(rows, self._figures(part, view.unit), Row(heads), width)
+        room = width - sum(len(text) for text, _ in heads) - 2 * bool(heads)
+        return headed(rows, self._figures(part, view.unit, room), Row(heads), width)
 
     @staticmethod
     def _scale(view: SeriesView, time: Window, lines: int) -> Range:
@@ -66,23 +71,29 @@ class ObservableChart(ChartPanel[SeriesView]):
         part = shown(view.values.data, view.total, time)
         part = part[~np.isnan(part)]
         low, high = (float(part.min()), float(part.max())) if part.size else (0.0, 0.0)
-        return around(low, high, max(2, lines // 3))
+        return around(low, high, max(2, min(lines // 2, 4 + lines // 8)))
 
     @staticmethod
-    def _figures(part: np.ndarray[tuple[int], np.dtype[np.float64]], unit: str) -> Row:
+    def _figures(part: npt.NDArray[np.float64], unit: str, width: int) -> Row:
+        """The newest value, and of least, greatest and mean what finds room."""
         part = part[~np.isnan(part)]
         if not part.size:
             return Row()
         spread = float(part.max()) / 100 - float(part.min()) / 100
         spans: list[Span] = []
+        used = 0
         for name, value in (
             ("now", part[-1]),
-            ("mean", part.mean()),
             ("min", part.min()),
             ("max", part.max()),
+            ("mean", part.mean()),
         ):
             text = seconds(float(value)) if unit == "s" and value >= 0 else number(float(value), spread)
-            spans += [(f"{'  ' if spans else ''}{name} ", "label"), (text, "value")]
+            label = f"{'  ' if spans else ''}{name} "
+            used += len(label) + len(text)
+            if spans and used > width:
+                break
+            spans += [(label, "label"), (text, "value")]
         return Row(tuple(spans))
 
     @staticmethod

@@ -18,7 +18,7 @@ USUAL = 30.0
 LEAST_SPAN, MOST_SPAN = 1.0, 3600.0
 WAIT, THINK, FAILED, OPEN = "░", "▒", "✗", "▸"
 LEVELS = "▂▃▄▅▆▇█"
-LEGEND = ((WAIT, "muted", "waiting"), (THINK, "pattern", "thinking"), ("▆", "good", "answer, high = fast"),
+LEGEND = ((WAIT, "muted", "waiting"), (THINK, "pattern", "thinking"), ("▆", "good", "answer"),
           (FAILED, "error", "failed"), (OPEN, "warning", "open"))  # fmt: skip
 WIDE = 72
 """Cells from which on every figure of a turn has a column."""
