@@ -284,9 +284,7 @@ def main() -> None:
         print(json.dumps(asyncio.run(job)))
         return
     began = time.monotonic()
-    print(
-        f"_{os.cpu_count()} cores; load average before: {os.getloadavg()[0]:.1f} (others' work counts against both)_\n"
-    )
+    print(f"_{os.cpu_count()} cores; load average before: {os.getloadavg()[0]:.1f}; others slow both_\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in (capacity(folder, args.most, args.seconds), endurance(folder), screen(folder, 15.0)):
