@@ -48,11 +48,13 @@ class Layout(Enum):
     """(1, n, 6): left, top, right, bottom, score, class, doubles suppressed (YOLOv10, exports with NMS)."""
 
 
-def layout_of(shape: tuple[int, ...], classes: int | None, width: int, height: int) -> tuple[Layout, int]:
+def layout_of(
+    shape: tuple[int, ...], classes: int | None, width: int, height: int, final: bool = False
+) -> tuple[Layout, int]:
     """The layout of an output of `shape`, and how many classes it has, for an input of `width` by `height`.
 
-    ``classes``: what the metadata says. Where that leaves two readings, the number of cells in the grids (strides 8 to
-    32, or to 64) decides.
+    ``classes`` and ``final`` (doubles suppressed): what the metadata says. Where that leaves two readings, the number
+    of cells in the grids (strides 8 to 32, or to 64) decides.
 
     Raises:
         Unusable: it is none of the known ones.
@@ -62,7 +64,7 @@ def layout_of(shape: tuple[int, ...], classes: int | None, width: int, height: i
         raise Unusable(f"its output is {shown}: no YOLO detector (those have 1xCxN, 1xNxC or 1xNx6)")
     _, a, b = shape
     grids = {sum((width // s) * (height // s) for s in strides) for strides in ((8, 16, 32), (8, 16, 32, 64))}
-    if b == 6 and a not in grids | {3 * n for n in grids} and classes != 2:
+    if b == 6 and (final or a not in grids | {3 * n for n in grids}):
         return Layout.FINAL, classes or MOST_CLASSES
     if 4 < a < b and (classes is None or a >= 4 + classes):
         return Layout.CHANNELS_FIRST, classes or a - 4
@@ -74,8 +76,8 @@ def layout_of(shape: tuple[int, ...], classes: int | None, width: int, height: i
         )
     if 5 < b < a and (classes is None or b >= 5 + classes):
         return Layout.OBJECTNESS, classes or b - 5
-    told_ = "" if classes is None else f" with {classes} classes"
-    raise Unusable(f"its output is {shown}{told_}: no YOLO detector (those have 1xCxN, 1xNxC or 1xNx6)")
+    named = "" if classes is None else f" with {classes} classes"
+    raise Unusable(f"its output is {shown}{named}: no YOLO detector (those have 1xCxN, 1xNxC or 1xNx6)")
 
 
 def decode(
@@ -161,9 +163,10 @@ class Yolo:
         self._input = self._read_input(meta)
         self._names = names_of(meta)
         grey = np.full((self._input.height, self._input.width, 3), _GREY, np.uint8)
-        told_ = None if self._names is None else len(self._names)
+        count = None if self._names is None else len(self._names)
+        final = meta.get("end2end", "").lower() == "true"
         self._layout, self._classes = layout_of(
-            self._run(grey).shape, told_, self._input.width, self._input.height
+            self._run(grey).shape, count, self._input.width, self._input.height, final
         )
 
     def fit(self, width: int, height: int) -> tuple[int, int]:

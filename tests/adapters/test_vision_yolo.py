@@ -139,6 +139,7 @@ def test_names_are_clean_lines_and_gaps_are_numbers() -> None:
         ((1, 25200, 6), None, 640, Layout.OBJECTNESS, 1),
         ((1, 6300, 85), 80, 320, Layout.OBJECTNESS, 80),
         ((1, 300, 6), 80, 640, Layout.FINAL, 80),
+        ((1, 300, 6), 2, 640, Layout.FINAL, 2),  # as wide as "v8 transposed" of two classes
         ((1, 100, 6), None, 640, Layout.FINAL, 10_000),
     ],
 )
@@ -146,6 +147,14 @@ def test_layouts_are_told_apart(
     shape: tuple[int, ...], classes: int | None, side: int, layout: Layout, count: int
 ) -> None:
     assert layout_of(shape, classes, side, side) == (layout, count)
+
+
+def test_metadata_decides_where_a_shape_has_two_readings(tmp_path: Path) -> None:
+    assert layout_of((1, 84, 6), 2, 64, 64) == (Layout.CHANNELS_LAST, 2)
+    assert layout_of((1, 84, 6), 2, 64, 64, final=True) == (Layout.FINAL, 2)
+    output = rows(Layout.FINAL, CELLS)[None]
+    yolo = Yolo(constant_model(tmp_path / "m.onnx", output, metadata={"end2end": "True", **NAMES}))
+    assert [b.label for b in yolo.detect(np.zeros((64, 64, 3), np.uint8))] == ["cat", "person", "dog"]
 
 
 @pytest.mark.parametrize(
