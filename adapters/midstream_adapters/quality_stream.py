@@ -90,6 +90,7 @@ class StreamQuality:
         self._offset = Offset(self.say) if live and common else None
         self._shapes: dict[tuple[str, Kind], str] = {}
         self._errors = 0
+        self._coded = False  # it came out of a decoder
         self._first: float | None = None
         self._beat: float | None = None
         self._told: dict[str, float | str] = {}
@@ -191,6 +192,7 @@ class StreamQuality:
                     self._restart(kind)
         for kind in (Kind.VIDEO, Kind.AUDIO):
             if isinstance(codec := values.get(f"{kind}_codec"), str):
+                self._coded = True
                 self._change("codec", kind, codec.lower(), self._track(kind).end)
             if isinstance(lost := values.get(f"{kind}_packets_lost"), int | float):
                 track = self._track(kind)
@@ -245,14 +247,15 @@ class StreamQuality:
         """Give the figures that have changed."""
         values: dict[str, float | str] = {}
         if (video := self._tracks.get(Kind.VIDEO)) is not None:
-            if (interval := video.timeline.key_interval) is not None:
+            if self._coded and (interval := video.timeline.key_interval) is not None:
                 values["video_key_frame_interval_s"] = round(interval, 3)
             if self._counts_freezes:
                 freezes, seconds = video.arrival.freezes
                 values |= {"video_freezes": freezes, "video_frozen_s": round(seconds, 3)}
         if self._offset is not None and self._offset.ms is not None:
             values["av_offset_ms"] = round(self._offset.ms)
-        values["decode_errors"] = self._errors
+        if self._coded or self._errors:
+            values["decode_errors"] = self._errors
         if self._sound.clipped:
             values["clipped_samples"] = self._sound.clipped
         news = {name: value for name, value in values.items() if self._told.get(name) != value}

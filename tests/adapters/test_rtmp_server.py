@@ -114,7 +114,7 @@ async def test_two_publishers_at_once_and_a_clean_end(film: Path) -> None:  # no
             assert count(sink, stream) == (want["frames"], want["chunks"])
         assert no_key_in(sink.events)
         assert sink.of(StreamOpened, "in/1")[0].source == "test/1 at 127.0.0.1"
-        assert sink.of(Figures)[-1].values == {"publishers": 0, "publishers_refused": 0}
+        assert sink.of(Figures, "in")[-1].values == {"publishers": 0, "publishers_refused": 0}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_a_wrong_key_is_refused_and_nothing_decoded(name: str, said: str, 
             await end.media(tags_of(film))
         with pytest.raises((EOFError, ConnectionError)):
             await end.until("never")
-        await until(lambda: sink.of(Figures)[-1].values["publishers_refused"] == 1)
+        await until(lambda: sink.of(Figures, "in")[-1].values["publishers_refused"] == 1)
         assert {e.stream for e in sink.events} == {"in"}
         assert not sink.frames
         assert said in reason(sink, "in")
@@ -252,7 +252,7 @@ async def test_spoilt_connections_leave_the_listener_well(film: Path) -> None:  
         raw.write(b"GET / HTTP/1.1\r\n\r\n")
         assert await asyncio.wait_for(raw_reader.read(), 5) == b""
         async with asyncio.timeout(10):
-            await until(lambda: sink.of(Figures)[-1].values["publishers"] == 0)
+            await until(lambda: sink.of(Figures, "in")[-1].values["publishers"] == 0)
         good = await Publisher.connect(listener.port)
         assert await good.publish(f"good?key={KEY}") == "NetStream.Publish.Start"
         await good.media(tags)

@@ -106,7 +106,7 @@ def test_metrics_count_flaws_by_kind_and_show_the_loudness(session: Session, clo
 
 
 def test_figures_of_quality_do_not_flood_the_status_line(session: Session, clock: Clock) -> None:
-    told = {
+    told: dict[str, float | str] = {
         "live_latency_s": 6.0,
         "loudness_integrated_lufs": -23.0,
         "video_codec": "h264",
