@@ -52,7 +52,7 @@ class Options:
     """Read files as fast as they decode instead of pacing them in real time."""
     prompt: str | None = None
     prompts: tuple[str, ...] = ()
-    """What to ask a model one after the other, instead of `prompt`; `rate` a minute, or as fast as it answers."""
+    """What to ask a model one after the other where there is no `prompt`; `rate` a minute, or as fast as it answers."""
     rate: float | None = None
     system: str | None = None
     frame_rate: float = 30.0

@@ -154,7 +154,7 @@ class ChatAdapter:
         self._key = key
         self._options = options
         self._responses = responses
-        self._questions = options.prompts or (options.prompt or QUESTION,)
+        self._questions = (options.prompt,) if options.prompt else options.prompts or (QUESTION,)
         self._left: deque[str] = deque(self._questions)
         self._shown = False  # whether the question in front has been said
         self._usage = True  # whether the server takes stream_options
