@@ -82,7 +82,7 @@ class RealtimeAdapter:
         settings: Callable[[bool], Json] = lambda _: {},
         hear: Callable[[Json], None] | None = None,
     ) -> None:
-        kinds = frozenset({Kind.TEXT, Kind.AUDIO})
+        kinds = frozenset({Kind.TEXT})  # sound comes where the session has it
         self.info = StreamInfo(stream, target.shown, kinds, Provenance.LIVE)
         self._target, self._options = target, options
         self._settings, self._hear = settings, hear

@@ -134,7 +134,7 @@ class RealtimeReader:
         self._asked: deque[_Turn] = deque()
         self._open: dict[str, _Turn] = {}
         self._over: deque[str] = deque(maxlen=4 * MAX_TURNS)
-        self._current = ""
+        self._current, self._complained = "", False
         self._prompt: str | None = None
         self._items: dict[str, _Item] = {}
         self._marks: list[tuple[float, float]] = []  # (ms of sound sent by then, when)
@@ -225,6 +225,7 @@ class RealtimeReader:
             out.append(TurnEnded(self._stream, at, turn.name, error=str(error)))
             return
         if self.ready:
+            self._complained = True
             out.append(StateChanged(self._stream, at, State.LIVE, str(error)))
 
     def _limits(self, value: Json, at: float, out: list[Event]) -> None:
@@ -279,6 +280,7 @@ class RealtimeReader:
         error = RealtimeError.of(value.get("error"), self._hide)
         self.errors += 1
         out.append(Figures(self._stream, at, {"errors": self.errors}))
+        self._complained = True
         out.append(StateChanged(self._stream, at, State.LIVE, f"transcription failed: {error}"))
 
     def _item(self, value: Json, began: float, ended: float, over: float | None = None) -> _Item:
@@ -401,3 +403,6 @@ class RealtimeReader:
         usage = usage_of(response)
         self.failure = error
         out.append(TurnEnded(self._stream, at, turn.name, usage, reason, str(error) if error else None))
+        if self._complained and error is None:  # all is well again
+            self._complained = False
+            out.append(StateChanged(self._stream, at, State.LIVE))

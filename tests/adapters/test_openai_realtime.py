@@ -18,6 +18,7 @@ from midstream_adapters.events import (
     Kind,
     SpeechActivity,
     State,
+    StateChanged,
     TextChunk,
     TurnEnded,
     TurnStarted,
@@ -312,7 +313,10 @@ async def test_an_error_of_a_session_that_goes_on_is_shown_beside_it() -> None:
     words = rs.error("Cancellation failed: no active response", "response_cancel_not_active", "event_z")
     script = [*rs.ANSWER[:3], words, *rs.ANSWER[3:]]
     sink = await ask(script)
-    assert sink.states == [State.CONNECTING, State.LIVE, State.LIVE, State.ENDED]
+    assert sink.states == [State.CONNECTING, State.LIVE, State.LIVE, State.LIVE, State.ENDED]
+    assert [e.reason for e in sink.events if isinstance(e, StateChanged)][
+        3
+    ] == ""  # said until the next good answer
     assert sink.reasons == ["response_cancel_not_active: Cancellation failed: no active response"]
     assert said(sink) == SPOKEN
 
