@@ -29,7 +29,7 @@ def turns(sink: ListSink) -> list[tuple[str | None, str | None]]:
 
 async def ask(handler: Handler, *prompts: str, attempts: int = 5, model: str = "openai:m") -> ListSink:
     async with raw_http(handler) as url:
-        opts = options(url, prompts=prompts)
+        opts = options(url, prompt=None, prompts=prompts)
         return await watch(open_source(model, opts)[0], opts, attempts)
 
 
@@ -71,7 +71,9 @@ async def test_the_rate_is_that_of_beginnings() -> None:
         writer.write(answer(body=ANSWER))
 
     async with raw_http(handler) as url:
-        opts = options(url, prompts=("a", "b", "c", "d"), rate=30.0, clock=time.clock, sleep=time.sleep)
+        opts = options(
+            url, prompt=None, prompts=("a", "b", "c", "d"), rate=30.0, clock=time.clock, sleep=time.sleep
+        )
         sink = await watch(open_source("openai:m", opts)[0], opts)
     said = [e.at for e in sink.events if isinstance(e, TextChunk) and e.role == "user"]
     assert [round(at - said[0], 3) for at in said] == [0.0, 2.0, 4.0, 6.0]
