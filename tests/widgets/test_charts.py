@@ -326,7 +326,8 @@ def test_turns_that_find_no_room_and_those_before_are_told() -> None:
     assert len(rows) == 8
     assert rows[-1].endswith("… 2 older")
     assert rows[0].startswith("o4-reasoner")
-    assert rows[5].rstrip().endswith("tok")
+    assert rows[5].split()[-3:] == ["700ms", "open", "~91"]
+    assert rows[6].split()[-3:] == ["TTFT", "E2E", "tokens"]
     later = replace(TIMELINE, now=900.0, turns=TIMELINE.turns[:5])
     assert "no turn in the last 30s; the last ended 13m 4s ago" in "".join(
         text_of(TokenTimeline().rows(later, 100, 8))

@@ -63,7 +63,7 @@ class PhasePortrait(ChartPanel[PortraitView]):
         rows = canvas.rows()
         if not head:
             return rows
-        turned = f" turned {self._degrees}°" if self._degrees else ""
+        turned = f"  turned {self._degrees}°" if self._degrees else ""
         axes = Row(
             (("→", "line"), (" x(t)  ", "label"), ("↑", "line"), (" x(t+τ)", "label"), (turned, "label"))
         )

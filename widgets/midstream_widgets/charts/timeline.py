@@ -18,8 +18,9 @@ USUAL = 30.0
 LEAST_SPAN, MOST_SPAN = 1.0, 3600.0
 WAIT, THINK, FAILED, OPEN = "░", "▒", "✗", "▸"
 LEVELS = "▂▃▄▅▆▇█"
-LEGEND = ((WAIT, "muted", "waiting"), (THINK, "pattern", "thinking"), ("▆", "good", "answer"),
-          (FAILED, "error", "failed"), (OPEN, "warning", "open"))  # fmt: skip
+LEGEND = ((WAIT, "muted", "waiting", "wait"), (THINK, "pattern", "thinking", "think"),
+          ("▆", "good", "answer", "answer"), (FAILED, "error", "failed", "fail"),
+          (OPEN, "warning", "open", "open"))  # fmt: skip
 WIDE = 72
 """Cells from which on every figure of a turn has a column."""
 
@@ -69,7 +70,11 @@ class TokenTimeline(ChartPanel[TimelineView]):
             ]
         rows = [Row()] * (room - len(rows)) + rows
         if height >= 3:
-            rows.append(Row(((" " * columns.name, ""), *time_axis(across, span))))
+            titles = (
+                f"{'TTFT':>8}{'E2E':>8}{'tokens':>9}" if width >= WIDE else f"{'TTFT':>{columns.figures}}"
+            )
+            edges = (" " * columns.name, ""), (titles if columns.figures else "", "label")
+            rows.append(Row((edges[0], *time_axis(across, span), edges[1])))
         if legend:
             rows.append(legend_row(older + hidden, width))
         return rows
@@ -158,20 +163,23 @@ def figures(turn: TurnBar, cells: int, wide: bool) -> tuple[Span, ...]:
     return (
         (pad(ttft, 8, True), "title"),
         (pad(took, 8, True), "value" if turn.ended else "warning"),
-        (pad(f"{tokens} tok", 9, True), "label"),
+        (pad(tokens, 9, True), "label"),
     )
 
 
 def legend_row(more: int, width: int) -> Row:
-    spans: list[Span] = []
+    """What the signs mean, in whole words where all of them fit; and how many turns are not seen."""
     told = f"… {more} older" if more else ""
-    room = width - len(told) - 2
-    for sign, ink, word in LEGEND:
-        part = f" {word}  "
-        if sum(len(text) for text, _ in spans) + 1 + len(part) > room:
+    room = width - len(told) - 2 * bool(told)
+    whole = sum(len(word) + 4 for _, _, word, _ in LEGEND) - 2 <= room
+    spans: list[Span] = []
+    used = 0
+    for sign, ink, word, short in LEGEND:
+        label = f" {word if whole else short}"
+        if used + 2 * bool(spans) + 1 + len(label) > room:
             break
-        spans += [(sign, ink), (part, "label")]
-    used = sum(len(text) for text, _ in spans)
+        used += 2 * bool(spans) + 1 + len(label)
+        spans += [(f"  {sign}" if spans else sign, ink), (label, "label")]
     if told and width - used - len(told) >= 0:
         spans += [(" " * (width - used - len(told)), ""), (told, "muted")]
     return Row(tuple(spans))
