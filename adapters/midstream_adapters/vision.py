@@ -16,13 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakValueDictionary
 
 from .base import explain
 from .events import Box, Detections, Event, Figures, VideoFrame
 from .levels import Picture
 from .sanitize import clean_line
 from .vision_boxes import MOST_BOXES
-from .vision_onnx import Unusable, check_file
+from .vision_onnx import Unusable, check_file, lacking
 from .vision_tracks import Tracker
 
 if TYPE_CHECKING:
@@ -86,15 +87,26 @@ def with_detection(
     return replace(options, models=(*options.models, eyes.model), pictures=options.pictures.also(eyes.show))
 
 
+_shared: WeakValueDictionary[str, Detector] = WeakValueDictionary()
+_sharing = threading.Lock()
+
+
+def _embedded() -> Detector:
+    """The detector in the box: one for all who use it at the same time, for it takes 80 MB."""
+    from .vision_ssd import SsdLite
+
+    with _sharing:
+        if lack := lacking():
+            raise Unusable(lack)
+        detector = _shared.get(SsdLite.name)
+        if detector is None:
+            detector = _shared[SsdLite.name] = SsdLite()
+        return detector
+
+
 def _maker(detector: str | Path | Callable[[], Detector] | None) -> Callable[[], Detector]:
     if detector is None:
-
-        def embedded() -> Detector:
-            from .vision_ssd import SsdLite
-
-            return SsdLite()
-
-        return embedded
+        return _embedded
     if callable(detector):
         return detector
     path = Path(detector).expanduser()

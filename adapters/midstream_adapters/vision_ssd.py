@@ -29,7 +29,7 @@ NAMES = tuple(_NAMES.split(","))
 
 
 class SsdLite:
-    """Looks at pictures of 300 by 300, whatever shape they had, as it was trained. Blocks while it does.
+    """Looks at pictures of 300 by 300, whatever shape they had, as it was trained. Blocks; several threads may call.
 
     Raises:
         Unusable: the extra `vision` is not installed.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -395,6 +397,16 @@ async def test_the_simulator_is_looked_at_too() -> None:
     task.cancel()
     await asyncio.wait([task])
     assert sides == {(18, 32, 3)}
+
+
+def test_the_detector_in_the_box_is_loaded_once_for_all_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vision, "_shared", type(vision._shared)())  # nobody else's
+    one, other = vision._embedded(), vision._embedded()
+    assert one is other
+    gone = weakref.ref(one)
+    del one, other
+    gc.collect()
+    assert gone() is None
 
 
 def test_what_can_not_be_asked_for(tmp_path: Path) -> None:
