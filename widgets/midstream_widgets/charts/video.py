@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
+from textual.app import ComposeResult
 from textual.reactive import var
+from textual.widget import Widget
 
 from midstream_widgets import formats
 from midstream_widgets.chart_views import ObjectBox, VideoView
 from midstream_widgets.charts.axes import seconds
 from midstream_widgets.charts.base import HEADED, ChartPanel, headed
+from midstream_widgets.charts.graphics import painted
 from midstream_widgets.charts.pixels import Canvas, packed, quantised, resized
 from midstream_widgets.lines import Row, Span, cut
 
@@ -18,15 +24,59 @@ BOX_INKS = ("warning", "good", "pattern", "title", "error")
 class VideoPreview(ChartPanel[VideoView]):
     """The newest picture, its shape kept, as large as there is room."""
 
+    DEFAULT_CSS = """
+    VideoPreview { align: center middle; }
+    """
+
     TITLE = "Video"
     view = var(VideoView(), init=False)
+
+    painter: ClassVar[Callable[[], Widget] | None] = None
+    """What paints in the terminal's own graphics, where `graphics.enable` was asked for it; None: half blocks."""
+
+    _drawn: Widget | None = None
+    _room = (0, 0)
+
+    def compose(self) -> ComposeResult:
+        if (make := type(self).painter) is not None:
+            self._drawn = make()
+            yield self._drawn
+
+    def on_mount(self) -> None:
+        self._paint_picture()
+
+    def on_resize(self) -> None:
+        self._paint_picture()
+
+    def watch_view(self) -> None:
+        super().watch_view()
+        self._paint_picture()
+
+    def _paint_picture(self) -> None:
+        """Give the picture to the terminal's graphics, in the room that half blocks would take."""
+        child, view = self._drawn, self.view
+        if child is None or not child.is_attached:
+            return
+        child.display = view.image is not None and not view.reason
+        if view.image is None or view.reason or not self.size:
+            return
+        image = view.image.data
+        across, down = fitted(
+            image.shape[1], image.shape[0], self.size.width, max(2, 2 * (self.size.height - 2))
+        )
+        if self._room != (across, down):
+            self._room = across, down
+            child.styles.width, child.styles.height = across, max(1, down // 2)
+        ink = "#{:02x}{:02x}{:02x}".format(*self.colour("warning", "#ffd000"))
+        child.image = painted(image, view.boxes, ink)  # type: ignore[attr-defined]
 
     def draw(self, view: VideoView, width: int, height: int) -> list[Row]:
         assert view.image is not None
         head = height >= HEADED
+        if self._drawn is not None:
+            return headed([], self._figures(view), self._seen(view), width)
         image = view.image.data
-        strip = 0
-        across, down = fitted(image.shape[1], image.shape[0], width, 2 * (height - head - strip))
+        across, down = fitted(image.shape[1], image.shape[0], width, 2 * (height - head))
         canvas = Canvas(quantised(resized(image, across, down)))
         self._boxes(canvas, view.boxes)
         left = (width - across) // 2
