@@ -17,8 +17,10 @@ from . import messages, present
 from .bindings import APP
 from .bus import Bus
 from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
+from .deeds.export import ExportDeeds
 from .deeds.streams import StreamDeeds
 from .deeds.view import ViewDeeds
+from .event_log import EventLog
 from .hub import Hub
 from .models import loading
 from .progress import Progress
@@ -27,7 +29,7 @@ from .screens.dashboard import DashboardScreen
 from .screens.live import LiveScreen, Moment
 from .session import Area
 from .settings import Settings
-from .themes import THEMES
+from .themes import DEFAULT_THEME, MIDSTREAM_MONO, THEMES
 from .trouble import headline
 from .watchman import EVERY, Watchman
 
@@ -47,7 +49,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class MidStreamApp(ViewDeeds, StreamDeeds):
+class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands.
 
     `settings` are the user's; see `keymap.keymap_problems` for what can be wrong with keys.
@@ -90,7 +92,8 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         self._screen = DashboardScreen()
         for each in THEMES:
             self.register_theme(each)
-        self.theme = self.settings.screen.theme
+        chosen = self.settings.screen.theme
+        self.theme = MIDSTREAM_MONO.name if self.no_color and chosen == DEFAULT_THEME else chosen
         self.mouse = self.settings.screen.mouse
         self.set_keymap(dict(self.settings.keys))
 
@@ -111,6 +114,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
         if self.on_ready is not None:
             self.on_ready()
         self.hub.session.alerts = self.watchman.alerts
+        self.hub.log = EventLog()
         self.set_interval(EVERY, self.watchman.look)
         self.hub.start()
         self.hub.resume()  # the dashboard may have stood before
@@ -186,13 +190,16 @@ class MidStreamApp(ViewDeeds, StreamDeeds):
             self.paint_title(now)
             self._paint_panels(now)
 
+    def moment(self, now: float) -> Moment:
+        """What views are made from."""
+        return Moment(
+            self.hub.session, now, self.hub.unanalysed, len(self.bus), self.refresh_ms, self.pulse.p99()
+        )
+
     def _paint_panels(self, now: float) -> None:
         dirty = self.dirty | _EVER_CHANGING
         self.dirty = set()
-        moment = Moment(
-            self.hub.session, now, self.hub.unanalysed, len(self.bus), self.refresh_ms, self.pulse.p99()
-        )
-        self.live_screen.paint(dirty, moment, frozen=self.paused_at is not None)
+        self.live_screen.paint(dirty, self.moment(now), frozen=self.paused_at is not None)
 
     def paint_title(self, now: float) -> None:
         title, session = self.live_screen.title_line, self.hub.session

@@ -23,13 +23,13 @@ def state_folder() -> Path:
     return user_state_path("midstream")
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write `text` so that only its owner can read it (0600), whole or not at all (temporary file and rename)."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Write `content` so that only its owner can read it (0600), whole or not at all (temporary file and rename)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)

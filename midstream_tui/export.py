@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,21 +38,57 @@ def to_json(state: DashboardState, *, indent: int | None = 2) -> str:
     return json.dumps(redacted(state.to_json()), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def write_export(state: DashboardState, svg: str | None, folder: Path | None = None) -> list[Path]:
-    """Write ``midstream-TIME.json`` and, given an SVG, ``midstream-TIME.svg``; return their paths.
+def write_export(
+    state: DashboardState, svg: str | None, folder: Path | None = None, report: str | None = None
+) -> list[Path]:
+    """Write ``midstream-TIME.json`` and, given them, the ``.svg`` and the report as ``.md``; return their paths.
 
     Raises:
         OSError: the folder can't be written.
     """
-    folder = folder or export_folder()
+    files = {"json": to_json(state) + "\n"}
+    if svg is not None:
+        files["svg"] = redact(svg)
+    if report is not None:
+        files["md"] = report
+    return write_files(files, folder or export_folder())
+
+
+def write_files(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
+    """Write each of `files` (contents by ending) as ``midstream-TIME.ENDING``; return the paths, in their order.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
     stem = f"midstream-{datetime.now():%Y%m%d-%H%M%S}"
     number = 1
-    while any((folder / f"{stem}{ending}").exists() for ending in (".json", ".svg")):
+    while any((folder / f"{stem}.{ending}").exists() for ending in files):
         number += 1
         stem = f"{stem.partition('_')[0]}_{number}"
-    paths = [folder / f"{stem}.json"]
-    write_private(paths[0], to_json(state) + "\n")
-    if svg is not None:
-        paths.append(folder / f"{stem}.svg")
-        write_private(paths[1], redact(svg))
+    paths = []
+    for ending, content in files.items():
+        paths.append(folder / f"{stem}.{ending}")
+        write_private(paths[-1], content)
     return paths
+
+
+def renderer() -> str | None:
+    """The program that makes a PNG of an SVG, if one is installed (Debian: librsvg2-bin)."""
+    return shutil.which("rsvg-convert")
+
+
+def to_png(svg: str) -> bytes:
+    """A PNG of `svg`. Blocks for a second or two.
+
+    Raises:
+        OSError: no renderer is installed, or it failed.
+    """
+    program = renderer()
+    if program is None:
+        raise OSError("no rsvg-convert here (Debian: librsvg2-bin)")
+    # Runs of spaces are the picture of a terminal; without this librsvg takes them for one.
+    preserved = svg.replace("<text ", '<text xml:space="preserve" ')
+    done = subprocess.run([program, "-f", "png"], input=preserved.encode(), capture_output=True, timeout=60)
+    if done.returncode:
+        raise OSError(f"rsvg-convert: {done.stderr.decode(errors='replace').strip()[:200]}")
+    return done.stdout

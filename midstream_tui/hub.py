@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from midstream_adapters.base import Adapter, Backoff, Options, Sink, SourceError, supervise
@@ -16,6 +16,7 @@ from midstream_analysis.jobs import Policy
 from midstream_analysis.report import AnalysisReport
 
 from .answers import Answers
+from .event_log import EventLog
 from .session import OBSERVABLES, Area, Session
 from .state import ANALYSED, DashboardState
 from .transcript import Message
@@ -60,9 +61,13 @@ class Hub:
         if engine and self.options.answer is None:
             self.options = replace(self.options, answer=Answers())
         self.lock = threading.RLock()
-        self.session = Session(self.options.clock, wall, self._said, self._piece, Objectives.of(self.options.env))
+        self.session = Session(
+            self.options.clock, wall, self._said, self._piece, Objectives.of(self.options.env)
+        )
         self.sink: Sink = self
         self.sources: dict[str, Source] = {}
+        self.log: EventLog | None = None
+        """The last events, where somebody may want them."""
         self.unanalysed = 0
         """Messages, and pieces of them, that conversation analysis did not look at, because they came too fast."""
         self._words, self._pieces = WORDS_A_TICK, PIECES_A_TICK
@@ -82,9 +87,11 @@ class Hub:
         """Give the loop a turn: folding at once, there is always room."""
         await asyncio.sleep(0)
 
-    def fold(self, events: Iterable[Event]) -> frozenset[Area]:
+    def fold(self, events: Sequence[Event]) -> frozenset[Area]:
         """Fold a batch."""
         with self.lock:
+            if self.log is not None:
+                self.log.add(events)
             return self.session.apply_all(events)
 
     def take(self, report: AnalysisReport) -> frozenset[Area]:

@@ -1,14 +1,10 @@
-"""Deeds on the view: freeze, refresh, theme, mouse, help, export."""
+"""Deeds on the view: freeze, refresh, theme, mouse, help."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from textual import work
-
 from midstream_tui.config import REFRESH_MS, clamp_refresh
-from midstream_tui.export import export_folder, write_export
 from midstream_tui.themes import CYCLE
 
 from .base import Deeds
@@ -70,22 +66,3 @@ class ViewDeeds(Deeds):
         from midstream_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(self.screen))
-
-    @work(exclusive=True)
-    async def action_export(self) -> None:
-        state, svg = self.hub.state(), self.export_screenshot(title="MidStream")
-        job = self.progress.begin("exporting")
-        try:
-            paths = await asyncio.to_thread(
-                write_export, state, svg, export_folder(self.settings.export.folder)
-            )
-        except OSError as error:
-            self.tell(
-                f"Export failed: {error.strerror}: {error.filename}. Set MIDSTREAM_EXPORT_DIR.",
-                severity="error",
-            )
-            return
-        finally:
-            self.progress.end(job)
-        where = "\n".join([*(path.name for path in paths), f"in {paths[0].parent}"])
-        self.tell(where, title="Exported", seconds=10)

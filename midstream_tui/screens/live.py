@@ -18,6 +18,7 @@ from midstream_tui.bindings import DIGITS, LIVE
 from midstream_tui.layouts import Layout
 from midstream_tui.session import Area, Session
 from midstream_widgets.line_panel import LinePanel
+from midstream_widgets.lines import fit
 
 from .key_line import KeyLine
 from .panel_grid import PanelGrid
@@ -159,6 +160,16 @@ class LiveScreen(Screen[None]):
             elif name not in self._fed or not (frozen or dirty.isdisjoint(feed.areas)):
                 self._fed.add(name)
                 panel.view = feed.view(moment)
+
+    def as_text(self, moment: Moment, width: int = 100, height: int = 200) -> list[tuple[str, str, str]]:
+        """Every panel, shown or not, as (name, title, text), as it would look with room enough."""
+        found = []
+        for name, feed in self._feeds.items():
+            panel = self._panels[name]
+            rows = panel.rows(feed.view(moment), width, height)[:height]
+            text = "\n".join("".join(part for part, _ in fit(row, width).spans).rstrip() for row in rows)
+            found.append((name, panel.TITLE, text))
+        return found
 
     # -- keys
 

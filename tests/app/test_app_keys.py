@@ -25,6 +25,7 @@ from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub, Source
 from midstream_tui.screens.alerts import AlertsScreen
 from midstream_tui.screens.detail import DetailScreen
+from midstream_tui.screens.export import ExportScreen
 from midstream_tui.screens.help import HelpScreen
 from midstream_tui.screens.log import LogScreen
 from midstream_tui.screens.options import OptionsScreen
@@ -124,9 +125,9 @@ async def exports(pilot: Keys) -> None:
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
     folder = Path(os.environ["MIDSTREAM_EXPORT_DIR"])
-    json_file, svg_file = sorted(folder.iterdir())
-    assert (json_file.suffix, svg_file.suffix) == (".json", ".svg")
-    assert {oct(path.stat().st_mode & 0o777) for path in (json_file, svg_file)} == {"0o600"}
+    json_file, report, svg_file = sorted(folder.iterdir())
+    assert (json_file.suffix, report.suffix, svg_file.suffix) == (".json", ".md", ".svg")
+    assert {oct(path.stat().st_mode & 0o777) for path in (json_file, report, svg_file)} == {"0o600"}
     state = json.loads(json_file.read_text())
     assert state["schema"] == 1
     assert state["message_count"] == 4
@@ -134,6 +135,14 @@ async def exports(pilot: Keys) -> None:
     toast = next(iter(pilot.app._notifications))
     assert json_file.name in toast.message
     assert svg_file.name in toast.message
+
+
+async def chooses_what_to_export(pilot: Keys) -> None:
+    await pilot.press("E")
+    assert isinstance(pilot.app.screen, ExportScreen)
+    await pilot.press("escape")
+    assert not isinstance(pilot.app.screen, ExportScreen)
+    assert not Path(os.environ["MIDSTREAM_EXPORT_DIR"]).exists()
 
 
 async def pauses_the_view_but_not_the_ingest(pilot: Keys) -> None:
@@ -559,6 +568,7 @@ TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "picker.options": opens_the_options_from_the_picker,
     "streams.pick": opens_the_picker,
     "export.snapshot": exports,
+    "export.choose": chooses_what_to_export,
     "view.pause": pauses_the_view_but_not_the_ingest,
     "analysis.observable": looks_at_the_next_observable,
     "view.slower": refreshes_slower,

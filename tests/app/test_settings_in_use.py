@@ -43,7 +43,8 @@ def test_a_stream_gets_the_models_and_the_prompt_that_it_is_configured_with() ->
     assert has(options, VISION)
     assert not has(options, SPEECH)
     assert options.prompt == "what?"
-    assert stream_options("other", Settings(streams=STREAMS), Options()) == Options()
+    plain = Options()
+    assert stream_options("other", Settings(streams=STREAMS), plain) is plain
 
 
 def test_the_command_line_says_what_is_wrong(
