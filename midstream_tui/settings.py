@@ -33,6 +33,11 @@ class Screen:
     refresh_ms: int = setting(67, "repaint every so many milliseconds", ge=50, le=5000)
     theme: str = setting("midstream", "a theme's name; `t` goes through them", min_length=1)
     mouse: bool = setting(True, "false leaves the mouse to the terminal, for selecting text")
+    graphics: str = setting(
+        "off",
+        "video in the terminal's own graphics: off, auto, kitty or sixel",
+        pattern="^(off|auto|kitty|sixel)$",
+    )
 
 
 @dataclass(frozen=True, slots=True)

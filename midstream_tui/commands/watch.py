@@ -83,7 +83,7 @@ def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace, s
     """Run the app in this terminal until it is left.
 
     Raises:
-        Refusal: the settings name a theme or a key that there is not.
+        Refusal: the settings name a theme, a key or graphics that there are not.
     """
     from ..app import MidStreamApp
     from ..hub import Hub
@@ -109,7 +109,7 @@ def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace, s
 
 
 def _check_screen(settings: Settings) -> None:
-    """Raise `Refusal` at a theme or keys that can't be."""
+    """Raise `Refusal` at a theme, keys or graphics that can't be."""
     from textual.theme import BUILTIN_THEMES
 
     from ..themes import THEMES
@@ -123,6 +123,13 @@ def _check_screen(settings: Settings) -> None:
 
         if problems := keymap_problems(scopes(), settings.keys):
             raise Refusal(f"keys: {problems[0]}{f' (and {len(problems) - 1} more)' if problems[1:] else ''}")
+    if settings.screen.graphics != "off":
+        from midstream_widgets.charts.graphics import GraphicsError, enable
+
+        try:
+            enable(settings.screen.graphics)  # before the app: it asks the terminal, which answers with keys
+        except GraphicsError as error:
+            raise Refusal(f"screen.graphics: {error}") from None
 
 
 def _keys_from_terminal() -> int:
