@@ -88,6 +88,10 @@ class SourceError(Exception):
     """The source cannot work as asked; trying again would not help. The text says what to do."""
 
 
+class NotConfigured(SourceError):
+    """The environment lacks what the source needs, a key for instance; the source itself is named well."""
+
+
 class Interrupted(Exception):
     """The source was lost and may come back. ``retry_after`` is the server's own wish, in seconds."""
 

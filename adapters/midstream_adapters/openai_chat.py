@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .base import Adapter, Clock, Interrupted, Options, Sink, SourceError, StreamInfo
+from .base import Adapter, Clock, Interrupted, NotConfigured, Options, Sink, SourceError, StreamInfo
 from .events import (
     BytesReceived,
     Event,
@@ -71,7 +71,7 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     key = options.env.get("OPENAI_API_KEY", "").strip()
     if not key:
         if not is_private(host):
-            raise SourceError(f"OPENAI_API_KEY is not set: {host} needs a key (put it in the environment)")
+            raise NotConfigured(f"OPENAI_API_KEY is not set: {host} needs a key (put it in the environment)")
         key = "none"
     responses = source.lower().startswith("openai-responses:")
     return [ChatAdapter(model, base, key, stream_id, options, responses)]

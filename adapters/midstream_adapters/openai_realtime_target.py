@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from .base import SourceError
+from .base import NotConfigured, SourceError
 from .net import is_private
 from .redact import redact
 
@@ -57,7 +57,7 @@ def target_of(source: str, env: Mapping[str, str]) -> Target:
     key = next((value for name in names if (value := env.get(name, "").strip())), "")
     if not key:
         if not is_private(host):
-            raise SourceError(
+            raise NotConfigured(
                 f"{' or '.join(names)} is not set: {host} needs a key (put it in the environment or into .env)"
             )
         key = "none"

@@ -202,7 +202,7 @@ def check_sources(sources: Sequence[str], options: Options) -> None:
     Raises:
         Refusal: one of them can't be used; the text says why and what can.
     """
-    from midstream_adapters.base import SourceError
+    from midstream_adapters.base import NotConfigured, SourceError
     from midstream_adapters.registry import known_kinds, open_source
 
     from ..turns import Objectives
@@ -216,4 +216,6 @@ def check_sources(sources: Sequence[str], options: Options) -> None:
         try:
             taken.update(adapter.info.stream for adapter in open_source(source, options, taken))
         except SourceError as error:
+            if isinstance(error, NotConfigured):  # the source is named well
+                raise Refusal(str(error)) from None
             raise Refusal(f"{error}\nA source is one of\n{known_kinds()}") from None

@@ -94,9 +94,8 @@ def test_the_command_line_reads_it_before_it_names_sources(tmp_path: Path) -> No
 
     without = probe(tmp_path)
     assert without.returncode == 2
-    assert without.stderr.splitlines()[0].startswith(
-        "midstream-tui: OPENAI_API_KEY is not set: api.openai.com needs a key"
-    )
+    (line,) = without.stderr.splitlines()
+    assert line.startswith("midstream-tui: OPENAI_API_KEY is not set: api.openai.com needs a key")
     (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-test-0123456789\nOPENAI_BASE_URL=ftp://there\n")
     wrong = probe(tmp_path)
     assert wrong.returncode == 2
