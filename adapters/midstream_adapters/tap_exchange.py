@@ -138,7 +138,9 @@ class Exchange:
         assert self._reader is not None
         if self._decoder is None:
             limit = MAX_ANSWER if self._status < 400 else MAX_REFUSAL
-            self._too_long |= len(self._whole) + len(data) > limit
+            if len(self._whole) + len(data) > limit and not self._too_long and self._status < 400:
+                self._too_long = True
+                self._sink.emit(Dropped(self._asked[0], self._at, Kind.TEXT, 1, "limit"))
             self._whole = (self._whole + data)[:limit]
             self._sink.emit(BytesReceived(self._asked[0], self._at, Kind.TEXT, len(data)))
             return

@@ -228,6 +228,24 @@ async def test_20_mb_stream_through_a_bounded_copy() -> None:
         assert told.of(What.GAP) == [str(size - SEEN - TAIL).encode()]
 
 
+async def test_a_client_that_waits_to_be_told_to_go_on() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert await reader.readexactly(4) == b"body"
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    async with tapped(serve) as (told, port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request(b"body", "Expect: 100-continue")[:-4])
+        assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"body")
+        assert b"204" in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await until(lambda: told.of(What.RESPONSE_END))
+        assert told.of(What.RESPONSE) == [b'{"status": 204, "headers": {}}']
+
+
 async def test_a_slow_reader_holds_its_server_up_and_nothing_is_stored() -> None:
     sent, size = 0, 256 << 20
 
