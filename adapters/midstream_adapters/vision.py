@@ -232,7 +232,9 @@ class Eyes:
         """Wait until nothing of `stream` is left to look at; whether that was within `timeout` seconds. Blocks."""
 
         def over() -> bool:
-            return bool(self.problem) or (stream not in self._queue and self._looking != stream)
+            if self.problem or stream not in self._eyes:  # forgotten: a detector may be stuck for good
+                return True
+            return stream not in self._queue and self._looking != stream
 
         with self._changed:
             return self._changed.wait_for(over, timeout)

@@ -298,6 +298,23 @@ async def test_a_detector_that_can_not_be_loaded_is_told_to_streams_that_come_la
     ]
 
 
+async def test_a_detector_that_is_stuck_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vision, "LAST_LOOK", 0.05)
+    fake = Fake()
+    stage = Stage(fake)
+    await stage.loaded()
+    fake.go.clear()
+    stage.play(1)
+    await until(lambda: fake.seen == [1])
+    finishing = asyncio.create_task(stage.watches["s"].finish())  # as at the end of a file
+    await asyncio.sleep(0.05)
+    assert not finishing.done()
+    async with asyncio.timeout(5):
+        await stage.watches["s"].close()
+        await finishing
+    fake.go.set()
+
+
 async def test_the_thread_ends_with_the_last_stream() -> None:
     stage = Stage(Fake())
     await stage.loaded()
