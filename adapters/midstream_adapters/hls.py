@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import (
@@ -28,6 +28,7 @@ from .hls_monitor import Monitor
 from .hls_playlist import MasterPlaylist, MediaPlaylist, PlaylistError, Variant, choose, sound
 from .hls_segments import Follower, Loaded, Shelf, load_playlist
 from .mediainfo import MediaError, MediaInfo
+from .net import located
 from .reading import opened, play
 from .redact import redact
 
@@ -66,13 +67,7 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     """
     url = source[4:] if source[:4].lower() == "hls+" else source
     address, _, settings = url.partition("#")
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    if not host:
-        raise SourceError(f"an address without a host: {redact(source)}")
+    located(address, source)
     given = dict(parse_qsl(settings))
     start = given.get("start", str(START))
     if not (start.isdecimal() and 1 <= int(start[:6]) <= 20_000):

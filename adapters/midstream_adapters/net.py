@@ -10,9 +10,11 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
 
 from .base import Interrupted, SourceError
 from .payload import parse_object
+from .redact import redact
 from .sanitize import clean_line
 
 
@@ -27,6 +29,27 @@ def is_loopback(host: str | None) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def located(url: str, source: str) -> SplitResult:
+    """`url` taken apart; ``source`` is how the user wrote it.
+
+    Raises:
+        SourceError: it has no host, or its port is none.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise SourceError(f"not an address: {redact(source)} ({error})") from None
+    if not host:
+        raise SourceError(f"an address without a host: {redact(source)}")
+    return parts
+
+
+def bracketed(host: str) -> str:
+    """`host` as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def is_private(host: str | None) -> bool:

@@ -75,6 +75,7 @@ class Encoder:
         self._closed = False
         self._pictures = Pictures(plan.frame_rate)
         self._container = av.open(target, "w", format=form, options=dict(options))
+        self._container.metadata["title"] = "simulated by MidStream"
         try:
             self._video = self._add_video(plan) if Kind.VIDEO in plan.kinds else None
             self._audio = self._add_audio() if Kind.AUDIO in plan.kinds else None

@@ -185,7 +185,7 @@ class RTMPOutput:
                         if isinstance(item, Started):
                             return
                         if isinstance(item, Refused):
-                            raise SourceError(str(refusal(item)))
+                            raise SourceError(str(refusal(item, self._where.name)))
         except TimeoutError:
             raise Interrupted(f"no answer within {self._options.connect_timeout:g} s") from None
         except ConnectionError:
@@ -252,6 +252,6 @@ class RTMPOutput:
         while True:
             for item in await link.receive(3600.0) or ():
                 if isinstance(item, Refused):
-                    raise refusal(item)
+                    raise refusal(item, self._where.name)
                 if isinstance(item, Ended):
                     raise Interrupted(item.reason)

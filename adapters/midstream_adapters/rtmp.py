@@ -7,6 +7,7 @@ cancelled read sits in its thread for seconds, and an end, a loss and a stall al
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -17,8 +18,8 @@ from urllib.parse import urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
 from .events import Provenance, State, StateChanged
 from .mediainfo import MediaError, MediaInfo
-from .net import bad_certificate
-from .redact import redact
+from .net import bad_certificate, bracketed
+from .redact import MASK, redact
 from .rtmp_chunks import ProtocolError
 from .rtmp_media import Link, decode, single
 from .rtmp_session import Client, Ended, Media, Playing, Refused
@@ -46,8 +47,7 @@ class Target:
     @property
     def address(self) -> str:
         """What the server is told that it was called: without the key."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"rtmp{'s' if self.secure else ''}://{host}:{self.port}/{self.app}"
+        return f"rtmp{'s' if self.secure else ''}://{bracketed(self.host)}:{self.port}/{self.app}"
 
 
 def target(source: str, key: str | None) -> Target:
@@ -162,7 +162,7 @@ class RTMPAdapter:
                 elif isinstance(item, Ended):
                     return
                 elif isinstance(item, Refused):
-                    raise refusal(item)
+                    raise refusal(item, self._target.name)
             if clock() - last >= limit:
                 what = "stalled" if came else "nothing is published"
                 more = link.session.received > heard
@@ -170,10 +170,12 @@ class RTMPAdapter:
                 raise Interrupted(f"{what}: no media for {limit:g} s, {also}")
 
 
-def refusal(said: Refused) -> SourceError | Interrupted:
-    """What a server's refusal means; its words are redacted."""
+def refusal(said: Refused, name: str) -> SourceError | Interrupted:
+    """What a server's refusal means; its words are redacted, and may not repeat `name`, which is the key."""
     last = said.code.rpartition(".")[2]
-    detail = f" ({clean_line(redact(said.text), limit=120)})" if said.text else ""
+    # Masked before it is cut: half a key would pass. Whole words only: a name may be one letter.
+    words = redact(re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", MASK, said.text))
+    detail = f" ({clean_line(words, limit=120)})" if words else ""
     if last == "StreamNotFound":
         return Interrupted("the server has no stream of this name now")
     text = f"the server refuses: {clean_line(said.code, limit=80)}{detail}"

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from .base import Adapter, Options, Sink, SourceError, StreamInfo, explain
 from .events import Figures, Provenance, State, StateChanged, StreamOpened
 from .mediainfo import MediaError, MediaInfo
-from .net import is_loopback
+from .net import bracketed, is_loopback
 from .redact import redact
 from .rtmp import KEY
 from .rtmp_chunks import ProtocolError
@@ -133,8 +133,7 @@ class RTMPListener:
                     self._say(sink, slot, State.ENDED, "the listener was closed")
 
     def _address(self, port: int) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"rtmp+listen://{host}:{port}/{self._app}"
+        return f"rtmp+listen://{bracketed(self._host)}:{port}/{self._app}"
 
     def _tell(self, sink: Sink, note: str = "") -> None:
         """The listener's own state and figures."""

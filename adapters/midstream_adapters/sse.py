@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import BytesReceived, Dropped, Event, Kind, Provenance, State, StateChanged
 from .lines import BATCH, LineSplitter
-from .net import bad_certificate, detail, is_loopback, refused, short_body
+from .net import bad_certificate, detail, is_loopback, located, refused, short_body
 from .payload import PayloadReader
 from .redact import redact
 from .sanitize import clean_line
@@ -34,13 +34,7 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
         SourceError: the address has no host, or its port is none.
     """
     url = source[4:] if source[:4].lower() == "sse+" else source
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    if not host:
-        raise SourceError(f"an address without a host: {redact(source)}")
+    located(url, source)
     return [SSEAdapter(url, stream_id, options)]
 
 

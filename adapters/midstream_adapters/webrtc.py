@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urldefrag, urlsplit
+from urllib.parse import urldefrag
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import Kind, Provenance
+from .net import located
 from .redact import redact
 from .rtc_peer import Peer, load
 from .rtc_sdp import BadSdp, Fragment, candidate, check
@@ -30,13 +31,7 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
         SourceError: the address has no host, or its port is none, or its fragment is not ``offer``.
     """
     url, asked = urldefrag(source.partition("+")[2])
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    if not host:
-        raise SourceError(f"an address without a host: {redact(source)}")
+    located(url, source)
     if asked not in ("", "offer"):
         raise SourceError(f"#offer can be asked for, not #{clean_line(asked, limit=40)}")
     return [WebRTCAdapter(url, stream_id, options, offers=asked == "offer")]

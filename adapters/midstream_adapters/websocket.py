@@ -9,10 +9,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urlsplit
 
-from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
+from .base import Adapter, Interrupted, Options, Sink, StreamInfo
 from .events import BytesReceived, Dropped, Kind, Provenance, State, StateChanged
 from .lines import BATCH
-from .net import is_loopback
+from .net import is_loopback, located
 from .payload import PayloadReader
 from .redact import redact
 
@@ -32,13 +32,7 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
         SourceError: the address has no host, or its port is none.
     """
     url = urldefrag(source).url
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    if not host:
-        raise SourceError(f"an address without a host: {redact(source)}")
+    located(url, source)
     return [WebSocketAdapter(url, stream_id, options)]
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
 from .events import Figures, Provenance, State, StateChanged, StreamOpened
 from .http_server import HttpServer, Request, Response
-from .net import is_loopback
+from .net import bracketed, is_loopback
 from .redact import redact
 from .rtc_peer import CONNECT_WITHIN, LOST_AFTER, Peer, ice_servers, load
 from .rtc_sdp import MAX_SDP, BadSdp, check, fragment
@@ -137,8 +137,7 @@ class WhipListener:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _address(self) -> str:
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"whip+listen://{host}:{self.port}{self._path}"
+        return f"whip+listen://{bracketed(self._host)}:{self.port}{self._path}"
 
     def _tell(self, note: str = "") -> None:
         """The listener's own state and figures."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from .base import Interrupted, Options, SourceError
-from .net import bad_certificate, detail, is_loopback, refused
+from .net import bad_certificate, detail, is_loopback, located, refused
 from .redact import redact
 from .rtc_sdp import MAX_SDP
 
@@ -29,13 +29,7 @@ def endpoint_url(source: str) -> str:
         SourceError: the address has no host, or its port is none.
     """
     url = urldefrag(source.partition("+")[2]).url
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    if not host:
-        raise SourceError(f"an address without a host: {redact(source)}")
+    located(url, source)
     return url
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from midstream_adapters import flv, rtmp_media
+from midstream_adapters import flv, rtmp, rtmp_media
 from midstream_adapters.base import Backoff, Options, SourceError, supervise
 from midstream_adapters.events import Kind, State, StateChanged
 from midstream_adapters.mediainfo import MediaError
 from midstream_adapters.rtmp import RTMPAdapter, open_source, target
-from midstream_adapters.rtmp_session import Media
+from midstream_adapters.rtmp_session import Media, Refused
 from tests.adapters.clips import make_clip, truth
 from tests.adapters.recorder import Recorder, until
 from tests.adapters.rtmp_ends import Played, Tag, server, tags_of
@@ -160,6 +160,18 @@ async def test_refusals(code: str, final: bool, said: str) -> None:
         sink = await watch(port, attempts=2)
     assert said in reasons(sink)[-1]
     assert sink.states.count(State.RECONNECTING) == (0 if final else 1)
+
+
+@pytest.mark.parametrize("before", [0, 100, 116, 119])
+def test_a_refusal_that_repeats_the_key_shows_no_piece_of_it(before: int) -> None:
+    """Also where the text is cut."""
+    said = str(
+        rtmp.refusal(Refused("NetStream.Play.Failed", "x" * before + " zq9-plain-key!"), "zq9-plain-key")
+    )
+    assert "zq9" not in said
+    assert "plain" not in said
+    one_letter = rtmp.refusal(Refused("NetStream.Play.Failed", "no such stream: e"), "e")
+    assert str(one_letter).endswith("(no such stream: ***)")
 
 
 async def test_what_is_no_rtmp_server_is_told() -> None:
