@@ -7,7 +7,6 @@ instead, when its ``speech_stopped`` came; else when ``response.created`` did.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,22 +24,19 @@ from .events import (
     State,
     StateChanged,
     TextChunk,
-    Transcript,
     TurnEnded,
     TurnStarted,
 )
+from .openai_realtime_speech import UserSpeech
 from .openai_realtime_values import (
-    FORMATS,
     Json,
     RealtimeError,
     audio_format,
     cut,
     finish_of,
     limits_of,
-    number,
     part,
     present_name,
-    silence_ms,
     string,
     usage_of,
 )
@@ -51,12 +47,6 @@ if TYPE_CHECKING:
 
 MAX_TURNS = 64
 """Answers, and requests for them, that may be open at the same time."""
-MAX_ITEMS = 64
-"""Spoken items whose transcript may be under way at the same time."""
-MAX_MARKS = 4096
-"""Pieces of sent sound whose times are remembered: 80 s of 20 ms each."""
-MAX_HEARD = 8000
-"""Characters of one spoken item's transcript."""
 _TEXT = ("response.output_text.delta", "response.output_audio_transcript.delta", "response.refusal.delta")
 _CALLS = ("response.function_call_arguments.delta", "response.mcp_call_arguments.delta")
 
@@ -74,17 +64,6 @@ class _Turn:
     speaking: bool = False
     calls: dict[str, str] = field(default_factory=dict)
     """Item -> the tool's name as shown."""
-
-
-@dataclass(slots=True)
-class _Item:
-    """Something the user said: where in the input it lies (seconds), when it was over, what was understood so far."""
-
-    segment: int
-    began: float
-    ended: float
-    over: float | None = None
-    text: str = ""
 
 
 class RealtimeReader:
@@ -106,7 +85,7 @@ class RealtimeReader:
         """Why the answer failed that the server's last message ended."""
         self.errors = 0
         self._stream, self._clock, self._model, self._hide = stream, clock, model, hide
-        self._serial, self._segments = count(1), count(1)
+        self._serial, self._speech = count(1), UserSpeech(stream)
         self._audio: RealtimeAudio | None = None
         self._reset()
         events: dict[str, Callable[[Json, float, list[Event]], None]] = {
@@ -136,11 +115,7 @@ class RealtimeReader:
         self._over: deque[str] = deque(maxlen=4 * MAX_TURNS)
         self._current, self._complained = "", False
         self._prompt: str | None = None
-        self._items: dict[str, _Item] = {}
-        self._marks: list[tuple[float, float]] = []  # (ms of sound sent by then, when)
-        self._sent_ms = self._taken_ms = 0.0
-        self._last: tuple[float, float, float | None] = (0.0, 0.0, None)  # what was committed last
-        self._spoken: tuple[float | None, float] | None = None  # (end of speech if known, when we knew)
+        self._speech.reset()
         if self._audio is not None:
             self._audio.end()
 
@@ -165,15 +140,11 @@ class RealtimeReader:
                     self._prompt = text
                     return [TextChunk(self._stream, at, text, string(item.get("role")))]
             case "input_audio_buffer.append":
-                per_ms = FORMATS[audio_format(self.session, "input")].bytes_per_ms
-                self._sent_ms += len(event.get("audio", "")) * 0.75 / per_ms
-                self._marks.append((self._sent_ms, at))
-                if len(self._marks) > MAX_MARKS:
-                    del self._marks[: MAX_MARKS // 2]
-            case "input_audio_buffer.commit" if self._sent_ms > self._taken_ms:
-                self._spoken = (at, at)  # who commits says that the user has ended
+                self._speech.appended(string(event.get("audio")) or "", self.session, at)
+            case "input_audio_buffer.commit":
+                self._speech.commit(at)
             case "input_audio_buffer.clear":
-                self._spoken = None
+                self._speech.ended = None
         return []
 
     # -- what is received
@@ -235,77 +206,36 @@ class RealtimeReader:
     # -- the user's speech
 
     def _speech_started(self, value: Json, at: float, out: list[Event]) -> None:
-        began = (number(value.get("audio_start_ms")) or 0.0) / 1000.0
-        self._spoken = None
-        self._item(value, began, began)
-        out.append(SpeechActivity(self._stream, at, "user", True, began))
+        out.append(SpeechActivity(self._stream, at, "user", True, self._speech.started(value)))
 
     def _speech_stopped(self, value: Json, at: float, out: list[Event]) -> None:
-        end_ms = number(value.get("audio_end_ms"))
-        over: float | None = None
-        if end_ms is not None:
-            # What was sent last of the speech: `audio_end_ms` counts the silence that the server waited for, too.
-            over = self._written(end_ms - silence_ms(self.session))
-            item = self._item(value, self._taken_ms / 1000.0, end_ms / 1000.0)
-            item.ended, item.over = end_ms / 1000.0, over
-        self._spoken = (over, at)
-        if over is not None:
-            out.append(Figures(self._stream, at, {"end_of_turn_delay_ms": 1000.0 * (at - over)}))
-        pts = None if end_ms is None else end_ms / 1000.0
-        out.append(SpeechActivity(self._stream, at, "user", False, pts))
+        ended, place = self._speech.stopped(value, self.session, at)
+        if ended.over is not None:
+            out.append(Figures(self._stream, at, {"end_of_turn_delay_ms": 1000.0 * (at - ended.over)}))
+        out.append(SpeechActivity(self._stream, at, "user", False, place))
 
     def _committed(self, value: Json, at: float, out: list[Event]) -> None:
-        item = self._item(value, self._taken_ms / 1000.0, self._sent_ms / 1000.0)
-        if item.over is None and self._spoken is not None:
-            item.over = self._spoken[0]
-        self._taken_ms = self._sent_ms
-        self._last = (item.began, item.ended, item.over)
+        self._speech.committed(value)
 
     def _transcribed(self, value: Json, at: float, out: list[Event]) -> None:
-        delta, whole = value.get("delta"), value.get("transcript")
-        final = isinstance(whole, str)
-        if not final and not (isinstance(delta, str) and delta):
-            return
-        began, ended, over = self._last  # where its item was not named before
-        item = self._item(value, began, ended, over)
-        item.text = (whole if isinstance(whole, str) else f"{item.text}{delta}")[:MAX_HEARD]
-        lag = None if item.over is None else at - item.over
-        heard = (item.segment, item.text, item.began, item.ended, final, lag, "user")
-        out.append(Transcript(self._stream, at, *heard))
-        if final:
-            self._items.pop(string(value.get("item_id")) or "", None)
+        if (heard := self._speech.transcribed(value, at)) is not None:
+            out.append(heard)
 
     def _untranscribed(self, value: Json, at: float, out: list[Event]) -> None:
-        self._items.pop(string(value.get("item_id")) or "", None)
+        self._speech.forget(value)
         error = RealtimeError.of(value.get("error"), self._hide)
         self.errors += 1
         out.append(Figures(self._stream, at, {"errors": self.errors}))
         self._complained = True
         out.append(StateChanged(self._stream, at, State.LIVE, f"transcription failed: {error}"))
 
-    def _item(self, value: Json, began: float, ended: float, over: float | None = None) -> _Item:
-        name = string(value.get("item_id")) or ""
-        item = self._items.get(name)
-        if item is None:
-            if len(self._items) >= MAX_ITEMS:
-                self._items.pop(next(iter(self._items)))
-            item = self._items[name] = _Item(next(self._segments), began, ended, over)
-        return item
-
-    def _written(self, ms: float) -> float | None:
-        """When the sound at `ms` of the input was written; ``None`` where that is not remembered."""
-        index = bisect_left(self._marks, (ms, 0.0))
-        return self._marks[index][1] if index < len(self._marks) else None
-
     # -- answers
 
     def _begin(self, at: float, request: str | None = None) -> _Turn:
-        spoken, self._spoken = self._spoken, None
-        started = at
-        if request is None and spoken is not None:
-            started = spoken[1]
+        ended, self._speech.ended = self._speech.ended, None
+        started = ended.told if request is None and ended is not None else at
         name = f"{self._stream}:{next(self._serial)}"
-        return _Turn(name, started, request, spoken[0] if spoken is not None else None)
+        return _Turn(name, started, request, ended.over if ended is not None else None)
 
     def _created(self, value: Json, at: float, out: list[Event]) -> None:
         key = self._current = string(part(value, "response").get("id")) or f"answer {next(self._serial)}"
@@ -345,7 +275,7 @@ class RealtimeReader:
     def _item_added(self, value: Json, at: float, out: list[Event]) -> None:
         item = part(value, "item")
         name, key = string(item.get("name")), string(item.get("id"))
-        if name and key and (turn := self._turn(value, at, out)) is not None and len(turn.calls) < MAX_ITEMS:
+        if name and key and (turn := self._turn(value, at, out)) is not None and len(turn.calls) < MAX_TURNS:
             again = sum(called.partition(" #")[0] == name for called in turn.calls.values())
             turn.calls[key] = f"{name} #{again + 1}" if again else name  # two calls are two messages
 
