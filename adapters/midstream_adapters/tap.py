@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import Figures, Kind, Provenance, State, StateChanged, StreamOpened
-from .net import is_loopback
+from .net import bracketed, is_loopback
 from .redact import redact
 from .sanitize import clean_line
 from .tap_exchange import Exchange
@@ -171,14 +171,14 @@ class TapListener:
         return f"{stream}:{self._turns}"
 
     def _address(self, port: int) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tap+listen://{host}:{port}?upstream={redact(self._url)}"
+        return f"tap+listen://{bracketed(self.host)}:{port}?upstream={redact(self._url)}"
 
     def _tell(self, sink: Sink, note: str = "") -> None:
         """The tap's own state and figures."""
         stream, now = self.info.stream, self._options.clock()
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        text = f"base URL http://{host}:{self.port}/v1 goes to {self._upstream.authority}"
+        token = "/TOKEN" if self._token else ""
+        base = f"http://{bracketed(self.host)}:{self.port}{token}/v1"
+        text = f"base URL {base} goes to {self._upstream.authority}"
         sink.emit(StateChanged(stream, now, State.LIVE, f"{text}; {note}" if note else text))
         values: dict[str, float | str] = {"requests": self._asked, "open": self._open, "failed": self._failed}
         sink.emit(Figures(stream, now, values))

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
+from .net import bracketed
 from .tap_follow import MAX_HEAD, Asked, Follower, told_headers
 from .tap_frames import Tell, What, packed
 
@@ -64,7 +65,7 @@ class Upstream:
     @property
     def authority(self) -> str:
         """For the Host header: the port is left out where it is the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
     def target(self, asked: str) -> str:
