@@ -230,7 +230,7 @@ async def test_hls_is_played_live_and_ends(
     with serving(folder) as url:
         async with pushing(output):
             await until(lambda: (folder / "index.m3u8").exists())
-            adapter = HLSAdapter(url, "hls", Options(), start=1)
+            adapter = HLSAdapter(url, "hls", Options(), start=LISTED)
             watching = asyncio.create_task(supervise(adapter, sink, Options(), Backoff(first=0.05, most=0.1)))
             await until(lambda: len(sink.frames) >= 30 and len(sink.chunks) >= 40)
         assert await asyncio.wait_for(watching, 10) is State.ENDED
