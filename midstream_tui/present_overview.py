@@ -18,7 +18,7 @@ _STATE_STYLES = {
     State.FAILED: "error",
     State.ENDED: "muted",
 }
-_MOST_FIGURES = 12
+_MOST_FIGURES = 16
 
 
 def overview_view(session: Session, now: float) -> OverviewView:
@@ -109,6 +109,9 @@ def _identity(session: Session, tally: Tally, now: float) -> list[Fact]:
     if (at := position(tally)) is not None:
         where = f"{f.short_duration(at[0])} of {f.short_duration(at[1])}"
         facts.append(Fact("Position", where, note=f"{at[0] / at[1]:.0%}"))
+    failed = tally.log.done[-1].error if tally.log.done else None
+    if tally.reason and state is State.LIVE and tally.reason != failed:
+        facts.append(Fact("It says", tally.reason))
     if tally.reconnects:
         facts.append(Fact("Reconnects", f.count(tally.reconnects), "warning"))
     return facts
@@ -174,7 +177,7 @@ def _trouble(tally: Tally) -> list[Fact]:
 def _figures(tally: Tally) -> list[Fact]:
     """What the source says of itself, as it words it."""
     return [
-        Fact(name, f"{value:.4g}" if isinstance(value, float) else str(value))
+        Fact(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
         for name, value in list(tally.figures.items())[:_MOST_FIGURES]
     ]
 

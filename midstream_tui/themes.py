@@ -117,7 +117,36 @@ MIDSTREAM_CVD_LIGHT = Theme(
     },
 )
 
-THEMES = (MIDSTREAM, MIDSTREAM_LIGHT, MIDSTREAM_CVD, MIDSTREAM_CVD_LIGHT)
-CYCLE = [theme.name for theme in THEMES]
+# For NO_COLOR: Textual makes greys of all colours by their lightness, and red would be the darkest. Here the worse it
+# is the brighter it is.
+MIDSTREAM_MONO = Theme(
+    name="midstream-mono",
+    primary="#d0d0d0",
+    secondary="#909090",
+    accent="#d8d8d8",
+    success="#b8b8b8",
+    warning="#e8e8e8",
+    error="#ffffff",
+    foreground="#c8c8c8",
+    background="#0e0e0e",
+    surface="#161616",
+    panel="#202020",
+    boost="#2a2a2a",
+    dark=True,
+    variables={
+        "text-primary": "#e0e0e0",
+        "text-success": "#b8b8b8",
+        "text-warning": "#e8e8e8",
+        "text-error": "#ffffff",
+        "text-accent": "#d8d8d8",
+        "text-muted": "#8c8c8c",
+        "border": "#e0e0e0",
+        "border-blurred": "#484848",
+        "footer-key-foreground": "#e8e8e8",
+    },
+)
+
+THEMES = (MIDSTREAM, MIDSTREAM_LIGHT, MIDSTREAM_CVD, MIDSTREAM_CVD_LIGHT, MIDSTREAM_MONO)
+CYCLE = [theme.name for theme in THEMES if theme is not MIDSTREAM_MONO]
 """What the theme key goes through; the palette has Textual's own as well."""
 DEFAULT_THEME = MIDSTREAM.name

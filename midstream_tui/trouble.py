@@ -70,8 +70,8 @@ def _of_state(tally: Tally, now: float) -> list[Trouble]:
         return [Trouble(Level.WARNING, f"silent for {now - last:.0f} s")]
     if state is State.CONNECTING and reason:
         return [Trouble(Level.WARNING, f"connecting{reason}")]
-    if state is State.LIVE and tally.reason:
-        return [Trouble(Level.WARNING, tally.reason)]  # the error that its last turn ended in
+    if state is State.LIVE and tally.log.done and (error := tally.log.done[-1].error) is not None:
+        return [Trouble(Level.WARNING, f"last turn failed: {error}")]
     return []
 
 
@@ -126,8 +126,13 @@ def _of_drops(tally: Tally) -> list[Trouble]:
 
 
 def kinds_of(tally: Tally) -> str:
-    """As ``audio+video``."""
-    return "+".join(kind for kind in (Kind.TEXT, Kind.AUDIO, Kind.VIDEO) if kind in tally.kinds)
+    """As ``text``, ``a/v``, or ``text+a/v``: short, for a column."""
+    names = (
+        ["a/v"]
+        if {Kind.AUDIO, Kind.VIDEO} <= tally.kinds
+        else [str(kind) for kind in (Kind.AUDIO, Kind.VIDEO) if kind in tally.kinds]
+    )
+    return "+".join([*(["text"] if Kind.TEXT in tally.kinds else []), *names])
 
 
 def headline(session: Session, now: float) -> Trouble:

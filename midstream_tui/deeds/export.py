@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -30,6 +31,7 @@ MIMES = {
     "ndjson": "application/x-ndjson",
     "csv": "text/csv",
     "png": "image/png",
+    "zip": "application/zip",
 }
 Made = Callable[[], "str | bytes"]
 
@@ -124,11 +126,21 @@ class ExportDeeds(Deeds):
         return {ending: makers[ending] for ending in formats}
 
     def _download(self, files: dict[str, str | bytes]) -> None:
-        """To the browser, as one download each."""
+        """To the browser, as one download: browsers ask before they take several."""
+        stem = f"midstream-{self.hub.session.wall(self.hub.options.clock()):%Y%m%d-%H%M%S}"
+        if len(files) > 1:
+            ending, content = "zip", archive(stem, files)
+        else:
+            ending, made = next(iter(files.items()))
+            content = made.encode() if isinstance(made, str) else made
+        self.deliver_binary(io.BytesIO(content), save_filename=f"{stem}.{ending}", mime_type=MIMES[ending])
+        self.tell(f"Downloading {stem}.{ending}", seconds=4)
+
+
+def archive(stem: str, files: Mapping[str, str | bytes]) -> bytes:
+    """A ZIP of `files` (contents by ending), each named `stem` with its ending."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
         for ending, content in files.items():
-            name = f"midstream-{self.hub.session.wall(self.hub.options.clock()):%Y%m%d-%H%M%S}.{ending}"
-            if isinstance(content, str):
-                self.deliver_text(io.StringIO(content), save_filename=name, mime_type=MIMES[ending])
-            else:
-                self.deliver_binary(io.BytesIO(content), save_filename=name, mime_type=MIMES[ending])
-        self.tell(f"Downloading {len(files)} files", seconds=4)
+            bundle.writestr(f"{stem}.{ending}", content)
+    return out.getvalue()

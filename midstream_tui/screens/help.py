@@ -90,8 +90,9 @@ class HelpScreen(ModalScreen[None]):
         mapped = self.app._keymap.get(binding.id or "") if binding.id else None
         names = mapped.split(",") if mapped and name != _DIGITS else keys
         shown = " ".join(self.app.get_key_display(Binding(key, "")) for key in names)
+        named = "panel.1 to panel.10" if name == _DIGITS else name
         about = "Show or hide the panel of that number" if name == _DIGITS else binding.tooltip
-        return Content.assemble((f"{shown:<{_KEYS}} ", "$text-accent"), about)
+        return Content.assemble((f"{shown:<{_KEYS}} ", "$text-accent"), about, (f"  {named}", "$text-muted"))
 
 
 def _topic(binding: Binding) -> str:

@@ -86,9 +86,8 @@ class OptionsScreen(ModalScreen[Wishes | None]):
     def _model(self, module: str, label: str) -> Horizontal:
         usable = self._options is not None and missing(module) is None
         on_now = self._options is not None and has(self._options, module)
-        box = Checkbox(
-            "on" if usable else "not available", on_now, disabled=not usable, compact=True, id=module
-        )
+        word = _WORDS[on_now] if usable else "not available"
+        box = Checkbox(word, on_now, disabled=not usable, compact=True, id=module)
         return Horizontal(Label(label), box, classes="field")
 
     @on(Checkbox.Changed)

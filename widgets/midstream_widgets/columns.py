@@ -44,26 +44,33 @@ def fitted(
     """The columns that find room in ``width`` cells, with their widths; the column named ``rest`` takes what is left.
 
     A column no row has anything to say in is left out. When room is short the columns of rank 0 shrink to their least
-    (names may be cut, figures may not), then the others go by rank, the greatest first.
+    (names may be cut, figures may not), then the others go by rank, the greatest first. The rest is worth a third of
+    the table where there is that much.
     """
     wanted: list[tuple[Column[R], int]] = []
     for column in columns:
         widest = max((cell_len(column.text(row)) for row in rows), default=0)
         if widest or column.name == rest:
-            ask = column.least if column.name == rest else max(widest, cell_len(column.title) + 1)
+            ask = max(widest, cell_len(column.title) + 1)
+            if column.name == rest:
+                ask = max(column.least, min(ask, width // 3))
             wanted.append((column, min(max(ask, column.least), column.most)))
 
     def excess() -> int:
         return sum(cells + GAP for _, cells in wanted) - GAP - width
 
-    while excess() > sum(cells - column.least for column, cells in wanted if not column.rank):
+    while excess() > sum(
+        cells - column.least for column, cells in wanted if not column.rank and column.name != rest
+    ):
         last = max(wanted, key=lambda each: each[0].rank, default=None)
         if last is None or not last[0].rank:
             break
         wanted.remove(last)
     for at, (column, cells) in enumerate(wanted):
-        if (over := excess()) > 0 and not column.rank:
+        if (over := excess()) > 0 and not column.rank and column.name != rest:
             wanted[at] = (column, max(column.least, cells - over))
+    if (over := excess()) > 0:  # even so: then the rest gives way, too
+        wanted = [(c, max(c.least, cells - over) if c.name == rest else cells) for c, cells in wanted]
     spare = max(0, -excess())
     return [(column, cells + spare if column.name == rest else cells) for column, cells in wanted]
 

@@ -6,12 +6,13 @@ from textual.reactive import var
 
 from midstream_widgets.fields import Field, aligned, sections
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, join, wrap
+from midstream_widgets.lines import Row, fit, join, wrap
 from midstream_widgets.overview_views import Fact, FactsView
 from midstream_widgets.stream_table import LEVELS
 
-COLUMN = 34
+COLUMN = 30
 """Cells that a column of figures wants."""
+GAP = 2
 
 
 def facts_rows(view: FactsView, width: int, height: int) -> list[Row]:
@@ -24,7 +25,7 @@ def facts_rows(view: FactsView, width: int, height: int) -> list[Row]:
         for line in wrap(f"{LEVELS[level].sign} {text}", width, 2)
     ] or [Row(((LEVELS[0].sign + " nothing is wrong", "good"),))]
     groups = [group for group in view.groups if group]
-    columns = max(1, min(len(groups), (width + 2) // (COLUMN + 2)))
+    columns = max(1, min(len(groups), (width + GAP) // (COLUMN + GAP)))
     if columns == 1:
         blocks = [aligned(_fields(group), width) for group in groups]
         return sections([alerts, *blocks], height)
@@ -34,10 +35,11 @@ def facts_rows(view: FactsView, width: int, height: int) -> list[Row]:
         stack = min(stacks, key=len)
         if stack:
             stack.append(Row())
-        stack += aligned(_fields(group), pitch - 2)
+        stack += aligned(_fields(group), pitch - GAP)
     deepest = max(map(len, stacks))
     beside = [
-        join([stack[at] if at < len(stack) else Row() for stack in stacks], pitch) for at in range(deepest)
+        join([fit(stack[at], pitch - GAP) if at < len(stack) else Row() for stack in stacks], pitch)
+        for at in range(deepest)
     ]
     return sections([alerts, beside], height)
 
