@@ -7,6 +7,9 @@ the noise it allows. The views are there already, and so are their differences.
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,13 +29,13 @@ BLACK_SHARE = 0.98
 """Share of black pixels from which a picture is black (blackdetect's ``picture_black_ratio_th``)."""
 
 _NOISE = 255.0 * FREEZE_NOISE
-_RESIDUE = 0.02 * 255.0
+_RESIDUE = 0.04 * 255.0
 """Most that an encoder's second look at the same picture changes it by."""
 _MOVED = 3.0
 """Mean of a block that has changed by as much has something else in it: residue has no mean."""
 _GRID = 9, 16
-_SETTLED = 1.0
-"""Seconds after which what a freeze is compared with is taken anew, so that slow drift of an encoder is no motion."""
+_EVERY = 0.2
+"""Seconds between the pictures that are kept to compare with."""
 _YOUNG = 0.5
 """Seconds for which a picture that differs from the one before is not compared with the first: it may be the first."""
 _DARK = 255.0 * BLACK_PIXEL
@@ -62,60 +65,83 @@ def blocks(view: View) -> Blocks:
     return sums
 
 
-class Stillness:
-    """Whether a picture is still the same as one before.
+@dataclass(slots=True)
+class _Look:
+    """A picture to compare with, and what had been counted when it came."""
 
-    It is by freezedetect's measure; or if no block of it has another mean, and most pictures since are the same as the
-    one before each, as only those are that nobody films: what differs then is an encoder's residue.
+    at: float
+    view: View
+    quiet: int
+    restless: int
+    blocks: Blocks | None = None
+
+    def same(self, view: View, sums: Blocks | None) -> tuple[bool, Blocks | None]:
+        """Whether `view` shows the same; `sums` are its blocks where they are known, and come back."""
+        moved = difference(self.view, view)
+        if moved < _NOISE or moved >= _RESIDUE:
+            return moved < _NOISE, sums
+        if self.blocks is None:
+            self.blocks = blocks(self.view)
+        sums = blocks(view) if sums is None else sums
+        area = view.shape[0] * view.shape[1] / sums.size
+        return bool(np.abs(sums - self.blocks).max() < _MOVED * area), sums
+
+
+class Stillness:
+    """Since when the picture is the same.
+
+    It is the same by freezedetect's measure; or if no block of it has another mean, and many pictures since are the
+    same as the one before each, as few are that somebody films: what differs then is an encoder's residue. Several
+    pictures of the last seconds are kept to compare with, since what an encoder begins with it may improve beyond that.
     """
 
     def __init__(self) -> None:
-        self._reference: View | None = None
-        self._blocks: Blocks | None = None
-        self._taken = 0.0
-        self._restless = self._quiet = 0
+        self._looks: deque[_Look] = deque()
+        self._quiet = self._restless = 0
         self.since: float | None = None
         """Time of the first picture that is the same as the last."""
 
     def frame(self, at: float, view: View, motion: float | None) -> bool:
         """Take a picture and its difference to the one before (0..255); return whether it is one that was there."""
-        reference = self._reference
-        if reference is None or reference.shape != view.shape or motion is None:
-            self._begin(at, view, None)
+        looks = self._looks
+        if motion is None or motion >= _RESIDUE or not looks or looks[0].view.shape != view.shape:
+            self._begin(at, view)
             return False
         if motion < _NOISE:
             self._quiet += 1
         else:
             self._restless += 1
-        if self._restless > 4 + self._quiet // 4 or motion >= _RESIDUE:
-            self._begin(at, view, None)
+        while looks and self._restless - looks[0].restless > 6 + (self._quiet - looks[0].quiet) // 2:
+            looks.popleft()
+        sums: Blocks | None = None
+        # Of what moves nearly all ends before this: it is compared with the first only once that is worth while.
+        if looks and (motion < _NOISE or at - looks[0].at >= _YOUNG):
+            same = False
+            while looks and not same:
+                same, sums = looks[0].same(view, sums)
+                if not same:
+                    looks.popleft()
+        if not looks:
+            self._begin(at, view)
             return False
-        if motion >= _NOISE and at - (self.since or at) < _YOUNG:  # of what moves, nearly all ends here
-            return True
-        alone = self._quiet + self._restless == 1  # the reference is the picture before
-        moved = motion if alone else difference(reference, view)
-        if moved >= _NOISE:
-            if moved >= _RESIDUE:
-                self._begin(at, view, None)
-                return False
-            if self._blocks is None:
-                self._blocks = blocks(reference)
-            now = blocks(view)
-            if np.abs(now - self._blocks).max() >= _MOVED * (view.shape[0] * view.shape[1] / now.size):
-                self._begin(at, view, now)
-                return False
-        if at - self._taken >= _SETTLED and at - (self.since or at) >= FREEZE_S:
-            self._reference, self._blocks, self._taken = view, None, at
+        if self.since is None or at - self.since < FREEZE_S or at - looks[0].at < _YOUNG:
+            self.since = looks[0].at
+        if at - looks[-1].at >= _EVERY:
+            looks.append(_Look(at, view, self._quiet, self._restless, sums))
+            while len(looks) > 2 and at - looks[1].at >= FREEZE_S:
+                looks.popleft()
         return True
 
     def forget(self) -> None:
         """The next picture has nothing to do with those before."""
-        self._reference = self._blocks = self.since = None
+        self._looks.clear()
+        self.since = None
 
-    def _begin(self, at: float, view: View, sums: Blocks | None) -> None:
-        self._reference, self._blocks = view, sums
-        self.since = self._taken = at
+    def _begin(self, at: float, view: View) -> None:
+        self._looks.clear()
         self._quiet = self._restless = 0
+        self._looks.append(_Look(at, view, 0, 0))
+        self.since = at
 
 
 class PictureWatch:
@@ -128,6 +154,7 @@ class PictureWatch:
         self._freeze = Spell(say, "freeze", Kind.VIDEO, Blame.SOURCE, FREEZE_S)
         self._black = Spell(say, "black", Kind.VIDEO, Blame.SOURCE, BLACK_S)
         self._still = Stillness()
+        self._since: float | None = None
 
     def frame(self, at: float, view: View, luma: float, motion: float | None) -> None:
         """A picture shown from `at` on; `motion` is its difference to the one before, where that is known."""
@@ -137,11 +164,12 @@ class PictureWatch:
             self._still.forget()
             return
         self._black.over(at)
-        still = self._still.frame(at, view, motion)
-        if still and self._still.since is not None:
-            self._freeze.holds(self._still.since, at, {"luma": round(luma, 1)})
-        else:
-            self._freeze.over(at)
+        still, since = self._still.frame(at, view, motion), self._still.since
+        if not still or since != self._since:  # another picture, or one that only began to be the same later
+            self._freeze.over(at if not still or since is None else since)
+        if still and since is not None:
+            self._freeze.holds(since, at, {"luma": round(luma, 1)})
+        self._since = since
 
     def close(self, at: float) -> None:
         """The pictures end at `at`, or another input begins."""

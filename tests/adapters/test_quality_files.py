@@ -81,6 +81,17 @@ CLEAN = {
         "anoisesrc=d=8:c=pink:a=0.01:seed=1",
         ".mkv",
     ),
+    "a slow zoom, each picture twice, at few bits": (
+        "mandelbrot=s=320x180:r=12:start_scale=3:end_scale=2.6:end_pts=200,trim=duration=8,fps=24",
+        "sine=220:d=8",
+        ".mkv",
+    ),
+    "a head that hardly moves": (
+        "color=0x606060:s=320x180:r=25:d=8[wall];color=0xc09070:s=50x70:r=25:d=8[head];"
+        "[wall]drawgrid=w=20:h=20[w];[w][head]overlay=x='150+2*sin(2*t)':y='50+1.5*sin(3*t)'",
+        "sine=220:d=8",
+        ".mp4",
+    ),
     "film at 23.976 and soft music": (
         "mandelbrot=s=192x108:r=24000/1001,trim=duration=8",
         "aevalsrc='0.3*sin(2*PI*220*t)*(0.1+pow(sin(PI*t),2))|0.2*sin(2*PI*331*t)':d=8:s=44100",
@@ -97,12 +108,21 @@ async def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path, name: str
     assert len(sink.frames) > 180
 
 
-@pytest.mark.parametrize("codec", ["libx264", "mpeg2video", "libvpx"])
+CODECS = (
+    "libx264 -b:v 300k",
+    "libx264 -preset veryfast -tune zerolatency -g 25 -b:v 200k -maxrate 200k -bufsize 200k",
+    "mpeg4 -q:v 5",
+    "mpeg2video -b:v 300k",
+    "libvpx -b:v 300k -deadline realtime -cpu-used 8",
+)
+
+
+@pytest.mark.parametrize("codec", CODECS)
 async def test_frozen_pictures_of_a_lossy_codec_are_frozen(tmp_path: Path, codec: str) -> None:
     """An encoder repairs a still picture for some frames; what is left differs by less than freezedetect's noise."""
     path = tmp_path / "frozen.mkv"
     graph = f"mandelbrot=s=192x108:r=25,trim=duration=3,{held(50, 125)}"
-    ffmpeg("-f", "lavfi", "-i", graph, "-c:v", codec, "-b:v", "300k", "-pix_fmt", "yuv420p", str(path))
+    ffmpeg("-f", "lavfi", "-i", graph, "-c:v", *codec.split(), "-pix_fmt", "yuv420p", str(path))
     freeze = only(await watch(path), "freeze")
     assert freeze.began == pytest.approx(2.0, abs=NEAR)
     assert freeze.ended == pytest.approx(7.0, abs=NEAR)
