@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -53,16 +51,16 @@ async def test_rtmp_ingest_from_ffmpeg(film: Path) -> None:
 
 
 @needs_nginx
-async def test_probe_on_hls_from_nginx(film: Path, tmp_path: Path) -> None:
+async def test_hls_from_nginx(film: Path, tmp_path: Path) -> None:
     port, web = free_port(), free_port()
+    options = with_detection(Options(env={}), rate=5)
     async with nginx(tmp_path / "n", port, web), running(*sending(film, f"rtmp://127.0.0.1:{port}/live/cam")):
         await until((tmp_path / "n/hls/cam.m3u8").exists)
-        url = f"http://127.0.0.1:{web}/cam.m3u8"
-        asked = ["--detect", "--detect-rate", "5", "--seconds", "6", "--no-analysis"]
-        async with running(sys.executable, "-m", "midstream_tui", "probe", url, *asked, out=PIPE) as probing:
-            assert probing.stdout is not None
-            out = await probing.stdout.read()
-            assert await probing.wait() == 0
-    (stream,) = json.loads(out)["streams"].values()
-    assert len(set(stream["detections"]["seen"]) & set(TOP.values())) >= 2  # as much of the film as came by
-    assert stream["detections"]["pictures"] >= 8
+        (adapter,) = open_source(f"http://127.0.0.1:{web}/cam.m3u8", options)
+        async with watched(adapter, options) as sink:
+            await until(lambda: seen(sink) >= set(TOP.values()), 30)
+            found = sink.session.state().to_json()["streams"][adapter.info.stream]["detections"]
+    assert set(found["seen"]) >= set(TOP.values())
+    assert found["pictures"] >= 4
+    moments = [event.pts for event in sink.of(Detections)]
+    assert moments == sorted(moments)
