@@ -15,6 +15,7 @@ COMMANDS = {
     "demo": "watch the simulator",
     "tap": "watch what an app asks a model, by a proxy",
     "probe": "no screen: measure sources, then print one JSON object",
+    "serve": "show the dashboard in a browser",
     "config": "show, check or start the configuration file",
     "doctor": "say what works on this machine, and how to get what does not",
 }

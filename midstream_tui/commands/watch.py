@@ -72,7 +72,8 @@ def watch(parsed: argparse.Namespace, sources: Sequence[str]) -> int:
     sources = expanded(sources, settings)
     options = source_options(parsed, settings)
     check_sources(sources, options)
-    if not sys.stderr.isatty():  # this is where Textual paints
+    # Textual paints on stderr, or hands the screen to the server that started it (`serve`).
+    if not sys.stderr.isatty() and "TEXTUAL_DRIVER" not in os.environ:
         raise Refusal("the dashboard needs a terminal; `midstream-tui probe` does not")
     if "-" in sources:
         options = replace(options, stdin_fd=_keys_from_terminal())

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import stat
+import zipfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from midstream_adapters.events import (
 from midstream_tui.alerts import Alert
 from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
-from midstream_tui.deeds.export import MIMES
+from midstream_tui.deeds.export import MIMES, archive
 from midstream_tui.event_log import EventLog, ndjson
 from midstream_tui.export import renderer, to_png, write_files
 from midstream_tui.export_report import markdown, text
@@ -242,7 +243,12 @@ async def test_an_export_can_be_given_up(pilot: Pilot[None], monkeypatch: pytest
 
 
 def test_every_format_has_a_type() -> None:
-    assert set(MIMES) == set(FORMATS)
+    assert set(MIMES) == {*FORMATS, "zip"}
+
+
+def test_several_files_make_one_download() -> None:
+    with zipfile.ZipFile(io.BytesIO(archive("x", {"json": "{}", "png": b"\x00"}))) as bundle:
+        assert {name: bundle.read(name) for name in bundle.namelist()} == {"x.json": b"{}", "x.png": b"\x00"}
 
 
 def test_series_are_copied_from_the_session() -> None:
