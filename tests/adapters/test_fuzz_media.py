@@ -18,7 +18,7 @@ import pytest
 from tests.adapters.clips import make_clip
 from tests.adapters.fuzz_files import LIMIT
 
-CASES = 70
+CASES = 50
 CONTAINERS: dict[str, dict[str, Any]] = {
     "flv": {"audio_rate": 44_100},
     "ts": {"file_format": "mpegts"},

@@ -27,8 +27,8 @@ from midstream_adapters.rtmp_media import Link
 from midstream_adapters.rtmp_server import RTMPListener
 from midstream_adapters.stream_simulator import StreamSimulator
 from midstream_adapters.whip import TOKEN, WhipListener
-from tests.adapters.recorder import Recorder, until
-from tests.adapters.rtc import loopback  # noqa: F401
+from tests.adapters.recorder import Recorder
+from tests.adapters.rtc import eventually, loopback  # noqa: F401
 from tests.adapters.rtmp_ends import server as rtmp_server
 from tests.adapters.servers import ListSink
 
@@ -66,7 +66,7 @@ async def ingest(key: str | None) -> AsyncGenerator[tuple[str, Recorder]]:
     sink = Recorder()
     listener = RTMPListener("127.0.0.1", 0, "live", key, "in", Options())
     task = asyncio.create_task(supervise(listener, sink, Options()))
-    await until(lambda: listener.port)
+    await eventually(lambda: listener.port)
     try:
         yield f"rtmp://127.0.0.1:{listener.port}/live", sink
     finally:
@@ -81,8 +81,8 @@ async def test_rtmp_reaches_our_ingest_whole() -> None:
     async with ingest(KEY) as (url, sink):
         output = open_output(url, PLAN, Options(env={"MIDSTREAM_STREAM_KEY": KEY}))
         async with pushing(output):
-            await until(lambda: len(sink.frames) >= 30 and len(sink.chunks) >= 40)
-        await until(lambda: sink.of(StateChanged, "in/1")[-1].state is State.ENDED)
+            await eventually(lambda: len(sink.frames) >= 30 and len(sink.chunks) >= 40)
+        await eventually(lambda: sink.of(StateChanged, "in/1")[-1].state is State.ENDED)
         assert output.counts.frames == len(sink.frames)  # what was sent was received, to the last frame
         assert output.counts.dropped == 0
         assert sink.of(StateChanged, "in/1")[1].reason == "flv: h264 160x90 20 fps + aac 48 kHz 1 ch"
@@ -114,7 +114,7 @@ async def test_rtmp_refused_by_key_and_by_application() -> None:
 async def test_rtmp_that_is_lost_or_no_rtmp_at_all_is_told() -> None:
     async with ingest(None) as (url, sink):
         task = asyncio.create_task(open_output(f"{url}/x", VIDEO_ONLY, Options()).run(simulator(VIDEO_ONLY)))
-        await until(lambda: sink.frames)
+        await eventually(lambda: sink.frames)
     assert isinstance(await failure(task), Interrupted)  # the listener was closed
     assert isinstance(await failure(open_output(f"{url}/x", PLAN, Options()).run(simulator())), OSError)
     web = HttpServer(lambda _: asyncio.sleep(0, Response(204)), max_body=100)
@@ -190,11 +190,11 @@ async def test_a_network_that_is_too_slow_costs_frames_never_memory(monkeypatch:
     async with ingest(None) as (url, sink):
         output = open_output(f"{url}/x", PLAN, Options())
         task = asyncio.create_task(output.run(simulator()))
-        await until(lambda: sink.frames)
+        await eventually(lambda: sink.frames)
         Clogged.full.set()
-        await until(lambda: output.counts.dropped > 10)
+        await eventually(lambda: output.counts.dropped > 10)
         made = output.counts.frames
-        await until(lambda: output.counts.dropped > 20)
+        await eventually(lambda: output.counts.dropped > 20)
         assert output.counts.frames == made
         assert "taken nothing for 2 s" in explain(await failure(task))
 
@@ -229,10 +229,10 @@ async def test_hls_is_played_live_and_ends(
     sink = Recorder()
     with serving(folder) as url:
         async with pushing(output):
-            await until(lambda: (folder / "index.m3u8").exists())
+            await eventually(lambda: (folder / "index.m3u8").exists())
             adapter = HLSAdapter(url, "hls", Options(), start=LISTED)
             watching = asyncio.create_task(supervise(adapter, sink, Options(), Backoff(first=0.05, most=0.1)))
-            await until(lambda: len(sink.frames) >= 30 and len(sink.chunks) >= 40)
+            await eventually(lambda: len(sink.frames) >= 30 and len(sink.chunks) >= 40)
         assert await asyncio.wait_for(watching, 10) is State.ENDED
     text = (folder / "index.m3u8").read_text()
     assert text.rstrip().endswith("#EXT-X-ENDLIST")
@@ -271,7 +271,7 @@ async def test_a_folder_that_vanishes_is_told_at_once(
     monkeypatch.setattr(publish_encode, "KEY_SECONDS", 1)
     folder = tmp_path / "live"
     task = asyncio.create_task(open_output(f"hls:{folder}", VIDEO_ONLY, Options()).run(simulator(VIDEO_ONLY)))
-    await until(lambda: (folder / "index.m3u8").exists())
+    await eventually(lambda: (folder / "index.m3u8").exists())
     shutil.rmtree(folder)
     error = await failure(task)
     assert isinstance(error, SourceError)
