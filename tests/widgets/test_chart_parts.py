@@ -49,7 +49,7 @@ def test_a_cell_has_the_ink_of_whoever_drew_last_and_text_covers_dots() -> None:
     canvas.dots(np.array([0.0, 4.0]), np.array([0.0, 0.0]), "line")
     canvas.dots(np.array([5.0]), np.array([3.0]), "error")
     canvas.text(4, 0, "long", "title")
-    assert canvas.rows()[0].spans == (("⠁", "line"), (" ", ""), ("⢁", "error"), (" ", ""), ("l…", "title"))
+    assert canvas.rows()[0].spans == (("⠁ ", "line"), ("⢁ ", "error"), ("l…", "title"))
 
 
 def test_columns_between_fills_from_low_to_high_and_skips_what_is_unknown() -> None:

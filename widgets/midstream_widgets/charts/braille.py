@@ -98,7 +98,9 @@ class Braille:
         cells = self._dots.reshape(self.height, 4, self.width, 2)
         code = np.einsum("hrwc,rc->hw", cells, _BITS, dtype=np.uint16, casting="unsafe").astype(np.uint32)
         glyphs = np.where(self._glyphs > 0, self._glyphs, np.where(code > 0, code + _BLANK, _SPACE))
-        ink = np.where(glyphs == _SPACE, 0, self._ink)
+        # A blank takes the ink to its left: nobody sees it, and a line is a few spans instead of dozens.
+        drawn = np.where(glyphs == _SPACE, 0, np.arange(self.width))
+        ink = np.take_along_axis(self._ink, np.maximum.accumulate(drawn, axis=1), axis=1)
         return [
             Row(_spans(line.astype("<u4").tobytes().decode("utf-32-le"), inks, self._names))
             for line, inks in zip(glyphs, ink, strict=True)
