@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midstream_adapters.base import Options, StreamInfo, supervise
@@ -84,6 +84,7 @@ def figures(found: Iterable[Event]) -> dict[str, float | str]:
 END = StateChanged("s", 1e6, State.ENDED)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["moving", "still", "black"]), st.integers(1, 120)), max_size=6).map(
         lambda parts: [part for k, part in enumerate(parts) if not k or part[0] != parts[k - 1][0]]
@@ -112,6 +113,7 @@ def test_exactly_the_spells_of_two_seconds_and_more_are_said(parts: list[tuple[s
         assert (began.what, began.kind, began.began) == (over.what, over.kind, over.began)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 100)), max_size=6))
 def test_silence_is_said_from_two_seconds_on(parts: list[tuple[bool, int]]) -> None:
     quiet = [silent for silent, length in parts for _ in range(length)]
