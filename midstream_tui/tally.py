@@ -23,7 +23,7 @@ from midstream_adapters.events import (
 from .impairments import Impairments
 from .metrics import RecentHistogram, WindowedRate
 from .sound import SoundRing
-from .turns import STALL, Objectives, TurnLog
+from .turns import Objectives, TurnLog
 
 KEEP_MEDIA = 100
 SERIES = 1000
@@ -176,7 +176,7 @@ class Tally:
             silent = now - track.last
             if kind is Kind.TEXT and self.turns and not self.log.open:
                 return State.LIVE  # nothing was asked, so nothing is owed
-            if silent <= (STALL if self.log.open else STALL_FLOOR[kind]):
+            if silent <= (self.log.patience(STALL_FLOOR[kind]) if self.log.open else STALL_FLOOR[kind]):
                 return State.LIVE
             if silent <= 3 * (track.gaps.read(now).quantile(0.5) or 0.0):
                 return State.LIVE

@@ -301,6 +301,12 @@ class TurnLog:
         for name in list(self.open):
             self.end(TurnEnded(self.stream, at, name, error=error))
 
+    def patience(self, floor: float) -> float:
+        """Seconds without a chunk that are no stall while turns are open; one that waits for its first has more."""
+        if any(turn.first is not None for turn in self.open.values()):
+            return STALL
+        return max(floor, 3.0 * (self.ttft.quantile(0.5) or 0.0))
+
     def goodput(self, now: float) -> float | None:
         """Turns a second that kept the objectives, over the last minute; None before any was asked."""
         return self._goodput.rate(now)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from importlib import import_module
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
@@ -77,6 +78,11 @@ class Upstream:
         return asked if path == self.path or path.startswith(f"{self.path}/") else self.path + asked
 
 
+def _trusting() -> ssl.SSLContext:
+    """Certificates that httpx trusts: certifi's, or those of SSL_CERT_FILE; slim containers have none of their own."""
+    return import_module("httpx").create_ssl_context()  # type: ignore[no-any-return]
+
+
 class _Refusal(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -100,7 +106,7 @@ class TapServer:
         self.upstream, self.tell, self.clock = upstream, tell, clock
         self.connect_timeout = connect_timeout
         self.token = token.encode() if token else None
-        self.context = ssl.create_default_context() if upstream.tls else None
+        self.context = _trusting() if upstream.tls else None
         self._most = most
         self._exchanges = 0
         self._tasks: set[asyncio.Task[None]] = set()

@@ -192,6 +192,12 @@ def test_a_model_that_nobody_asks_is_not_stalled(clock: FakeClock) -> None:
     session.apply(TurnEnded("llm", clock.now, "a"))
     clock.advance(60.0)
     assert session.state().streams["llm"].state == "live"
+    session.apply(TurnStarted("llm", clock.now, "b"))
+    session.apply(TextChunk("llm", clock.now, "asked", "user"))
+    clock.advance(8.0)
+    assert session.state().streams["llm"].state == "live"  # a model may think before it speaks
+    clock.advance(8.0)
+    assert session.state().streams["llm"].state == "stalled"
 
 
 def test_turns_that_overlap_are_each_counted_by_their_own_usage(clock: FakeClock) -> None:
