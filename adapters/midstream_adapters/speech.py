@@ -26,6 +26,8 @@ BACKLOG = 30.0
 """Seconds of sound that may wait for the engine."""
 LAST_WORDS = 1.6
 """Seconds that a listener has for what is still to be said when its stream is left."""
+BURST = 0.25
+"""Seconds of sound that are heard in one go."""
 QUIET = 2.0
 """Seconds without sound after which what was being said is over."""
 _TELL_EVERY = 1.0
@@ -92,7 +94,8 @@ class Listener:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"speech {self._stream}", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if self._worth_it():
+                self._changed.notify()
         self._tell()
 
     async def room(self) -> None:
@@ -202,13 +205,14 @@ class Listener:
         name = self._engine.load(self._options.env).name
         self._say(Figures(self._stream, clock(), {"speech": name}))
         self._hearing = hearing = Hearing(self._stream, self._say, clock, self._engine, vad)
+        burst = 0
         while not self._over:
             with self._changed:
-                if not (self._waiting or self._closing):
+                if not burst:
                     self._oldest = None
-                    quiet = not self._changed.wait(QUIET if hearing.speaking else None)
-                    if quiet == bool(self._waiting or self._closing):
-                        continue
+                    patience = QUIET if self._waiting or hearing.speaking else None
+                    self._changed.wait_for(self._worth_it, patience)
+                    burst = len(self._waiting)
                 if self._over or (self._closing and not self._waiting):
                     break
                 chunk = self._waiting.popleft() if self._waiting else None
@@ -216,16 +220,21 @@ class Listener:
                     self._waits -= _seconds(chunk)
                     self._oldest = chunk.at
                     follows, self._missing = not self._missing, False
-                    more = bool(self._waiting)
-            if chunk is None:
-                hearing.flush()  # it has gone quiet
+            if chunk is None:  # it has gone quiet, or what there was has been shed
+                burst = 0
+                hearing.flush()
                 continue
+            burst -= 1
             hearing.hear(chunk, follows)
-            if not more:
+            if not burst:
                 hearing.partial()
             self._wake()
         if not self._over:
             hearing.flush()
+
+    def _worth_it(self) -> bool:
+        """Whether to wake up: for every chunk, the thread would take the interpreter's lock from the screen."""
+        return self._waits >= BURST or self._closing or self._over
 
     def _wake(self) -> None:
         """Tell those who wait that there is room, or an end."""

@@ -109,8 +109,8 @@ async def test_partial_texts_come_before_the_final_one_of_their_segment(sentence
     for n, event in enumerate(chunks(sentences[0])):
         ear.take(event)
         if n % 50 == 49:  # a second of sound at a time, so that the worker runs out of it
-            await until(lambda: not ear._waiting)
-            await asyncio.sleep(0.02)
+            await until(lambda: ear._waits < speech.BURST)
+            await asyncio.sleep(0.05)
             ear._hearing._due = 0.0  # type: ignore[union-attr]  # as if the time of a second had passed
     await ear.finish()
     told = recorder.of(Transcript)
