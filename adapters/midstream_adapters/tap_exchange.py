@@ -36,6 +36,7 @@ class Exchange:
         self._places, self._sink = places, sink
         self._line = ""
         self._model = ""
+        self._upgrading = False
         self._body = b""
         self._asked: tuple[str, str] | None = None  # stream, turn
         self._at = 0.0
@@ -76,6 +77,7 @@ class Exchange:
         head = json.loads(data)
         self._line = f"{head['method']} {redact(head['path'])}"
         self._model = head["model"]
+        self._upgrading = head["headers"].get("upgrade", "").lower() == "websocket"
 
     def _request_body(self, data: bytes) -> None:
         self._body = (self._body + data)[: SEEN + TAIL]
@@ -98,10 +100,6 @@ class Exchange:
         prompt = asked.prompt or self._line
         self._sink.emit(TurnStarted(stream, self._at, turn, self._model or None, prompt))
 
-    @property
-    def _upgrading(self) -> bool:
-        return self._line.startswith("GET ") and self._line.endswith(("/realtime", "/responses"))
-
     # -- the answer
 
     def _response(self, data: bytes) -> None:
@@ -112,9 +110,7 @@ class Exchange:
         self._wait = headers.get("retry-after")
         self._inflater = Inflater(headers.get("content-encoding", ""))
         if self._asked is None:
-            self._line = (
-                "" if self._upgrading else self._line
-            )  # it did not become a WebSocket: a turn like others
+            self._upgrading = False  # it did not become a WebSocket: a turn like others
             self._start()
         assert self._asked is not None
         stream, turn = self._asked
@@ -182,7 +178,7 @@ class Exchange:
             self.over = True
             return
         if self._asked is None:
-            self._line = "" if self._upgrading else self._line
+            self._upgrading = False
             self._start()
         if self._reader is not None and self._status < 400:
             self._emit(self._reader.lost(reason))

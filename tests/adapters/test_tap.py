@@ -419,6 +419,29 @@ def test_an_answer_in_one_piece_that_is_too_long_is_told() -> None:
     assert watch.said == []
 
 
+@pytest.mark.parametrize("switched", [True, False])
+def test_a_request_for_a_websocket_is_a_turn_only_where_it_is_refused(switched: bool) -> None:
+    sink = ListSink()
+    exchange = Exchange(Places(lambda model, at, sink: f"tap/{model}", lambda stream: f"{stream}:1"), sink)
+    asked = packed(method="GET", path="/v1/realtime", model="rt", headers={"upgrade": "WebSocket"})
+    exchange.take(What.REQUEST, 1.0, asked)
+    exchange.take(What.REQUEST_END, 1.0, b"")
+    if switched:
+        exchange.take(What.SWITCHED, 2.0, packed(headers={}))
+        exchange.take(What.LOST, 3.0, b"the client hung up")
+        assert sink.events == []
+    else:
+        exchange.take(What.RESPONSE, 2.0, packed(status=401, headers={"content-type": "text/plain"}))
+        exchange.take(What.RESPONSE_BODY, 2.0, b"no key")
+        exchange.take(What.RESPONSE_END, 2.0, b"")
+        (end,) = (e for e in sink.events if isinstance(e, TurnEnded))
+        assert (end.turn, end.error) == (
+            "tap/rt:1",
+            "HTTP 401 Unauthorized: no key (a key or header is missing, or was refused)",
+        )
+    assert exchange.over
+
+
 # -- WebSocket frames
 
 
