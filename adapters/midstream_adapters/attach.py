@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from .events import MEDIA, Event
+from .events import MEDIA, Event, State, StateChanged
 from .sanitize import CleanSink
 
 if TYPE_CHECKING:
@@ -61,11 +61,14 @@ class ModelSink:
         self._options = options
         self._file = file
         self._models: dict[str, list[Model]] = {}
+        self._leaving: set[asyncio.Future[None]] = set()
         self._lock = threading.Lock()
         self._closed = False
 
     def emit(self, event: Event) -> None:
         self._sink.emit(event)
+        if isinstance(event, StateChanged) and event.state in (State.ENDED, State.FAILED):
+            self._leave(event.stream)
         if self._options.models and isinstance(event, MEDIA):
             for model in self._of(event.stream):
                 model.take(event)
@@ -88,12 +91,17 @@ class ModelSink:
             self._closed = True
             models = [model for those in self._models.values() for model in those]
             self._models.clear()
+        await _end(models)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    def _leave(self, stream: str) -> None:
+        """A stream is over (a publisher has left its listener): its models make room for another's."""
+        with self._lock:
+            models = self._models.pop(stream, None)
         if models:
-            tasks = [asyncio.ensure_future(model.close()) for model in models]
-            _, late = await asyncio.wait(tasks, timeout=CLOSING)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            task = asyncio.ensure_future(_end(models))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     def _thorough(self) -> list[Thorough]:
         with self._lock:
@@ -115,3 +123,13 @@ class ModelSink:
                         model.waited = self._file and self._options.fast
                 self._models[stream] = models
         return models
+
+
+async def _end(models: list[Model]) -> None:
+    """Close `models` at the same time, within `CLOSING` seconds."""
+    if models:
+        tasks = [asyncio.ensure_future(model.close()) for model in models]
+        _, late = await asyncio.wait(tasks, timeout=CLOSING)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

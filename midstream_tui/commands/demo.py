@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 ABOUT = "Watch the simulator; everything it shows says simulated."
 MODES = ("all", "text", "audio", "video", "openai")
+MODEL = "gpt-realtime"
+QUESTION = "In a few sentences, explain how a river shapes its valley."
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the demo."""
     parser.add_argument(
-        "--mode", choices=MODES, default="all", help="what to simulate (openai: a real request)"
+        "--mode", choices=MODES, default="all", help="what to simulate (openai: a real Realtime session)"
     )
     parser.add_argument(
         "--publish",
@@ -38,11 +40,14 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Open the dashboard on the simulator, or on one real question to an OpenAI-compatible server; or publish."""
+    """Open the dashboard on the simulator, or on a real question to OpenAI's Realtime API; or publish."""
     if parsed.publish is not None:
         return publish(parsed)
-    model = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
-    return watch(parsed, [f"openai:{model}" if parsed.mode == "openai" else f"sim:{parsed.mode}"])
+    if parsed.mode != "openai":
+        return watch(parsed, [f"sim:{parsed.mode}"])
+    if parsed.prompts is None:
+        parsed.prompt = parsed.prompt or QUESTION
+    return watch(parsed, [f"openai-realtime:{os.environ.get('OPENAI_REALTIME_MODEL') or MODEL}"])
 
 
 def publish(parsed: argparse.Namespace) -> int:

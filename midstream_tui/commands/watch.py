@@ -32,8 +32,10 @@ EPILOG = """\
 keys: s streams, e export, space pause, [ ] refresh, ? help, q quit
 
 configuration: `midstream-tui config` shows every setting; @NAME is a profile or stream of it
-environment: OPENAI_API_KEY, OPENAI_BASE_URL for openai:MODEL; MIDSTREAM_SOURCES what the picker offers;
-MIDSTREAM_EXPORT_DIR where exports go; MIDSTREAM_STATE_DIR where recent sources are kept.
+environment (a .env file is read): OPENAI_API_KEY, OPENAI_BASE_URL for openai: and openai-realtime:;
+MIDSTREAM_REALTIME_URL, AGENTIC_FLOW_API_KEY for a Realtime proxy; MIDSTREAM_SOURCES what the picker offers;
+MIDSTREAM_INGEST_TOKEN for senders, MIDSTREAM_SERVE_TOKEN for browsers elsewhere; MIDSTREAM_EXPORT_DIR where
+exports go; MIDSTREAM_STATE_DIR where recent sources are kept.
 Secrets belong in the environment, never on the command line.
 """
 

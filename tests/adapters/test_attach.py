@@ -83,3 +83,23 @@ async def test_only_so_many_streams_of_a_source_get_models() -> None:
 
     await supervise(Source([chunk(f"s/{n}") for n in range(100)]), Recorder(), Options(models=(Counted,)))
     assert made == [f"s/{n}" for n in range(attach.MOST_STREAMS)]
+
+
+async def test_models_of_publishers_that_have_left_make_room() -> None:
+    made: list[str] = []
+    closed: list[str] = []
+
+    class Counted(Ear):
+        def __init__(self, stream: str, sink: Sink, options: Options) -> None:
+            super().__init__(stream, sink, options)
+            made.append(stream)
+
+        async def close(self) -> None:
+            closed.append(self.stream)
+
+    events: list[Event] = []
+    for n in range(3 * attach.MOST_STREAMS):
+        events += [chunk(f"s/{n}"), StateChanged(f"s/{n}", 0.0, State.ENDED)]
+    await supervise(Source(events), Recorder(), Options(models=(Counted,)))
+    assert made == [f"s/{n}" for n in range(3 * attach.MOST_STREAMS)]
+    assert sorted(closed) == sorted(made)
