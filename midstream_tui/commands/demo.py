@@ -91,7 +91,8 @@ async def _push(output: Output, simulator: StreamSimulator, duration: float | No
         _say(f"left {output.address} after {counts.frames} frames, {_size(counts.nbytes)}", last=True)
         return 0
     except (SourceError, Interrupted, OSError) as error:
-        _say(f"{output.address}: {explain(error)}", last=True)
+        plain = OSError(error.strerror) if isinstance(error, OSError) and error.strerror else error
+        _say(f"{output.address}: {explain(plain)}", last=True)
         return 1
     finally:
         telling.cancel()
