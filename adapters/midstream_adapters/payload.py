@@ -143,7 +143,13 @@ class PayloadReader:
         for part in text[:64] if isinstance(text, list) else ():  # parts, as Mistral and Anthropic have them
             if isinstance(part, dict):
                 thought = part.get("thinking")
-                self._text(turn, at, out, thought or part.get("text"), role, reasoning or thought is not None)
+                said = thought or part.get("text")
+                if isinstance(said, list):
+                    said = "".join(
+                        t for p in said[:64] if isinstance(p, dict) and isinstance(t := p.get("text"), str)
+                    )
+                if isinstance(said, str):
+                    self._text(turn, at, out, said, role, reasoning or thought is not None)
         if isinstance(text, str) and text:
             self._state(turn, at, out)
             self.complete = False

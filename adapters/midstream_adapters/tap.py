@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
+from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
 from .events import Figures, Kind, Provenance, State, StateChanged, StreamOpened
 from .net import bracketed, is_loopback
 from .redact import redact
@@ -30,6 +31,7 @@ MOST_MODELS = 32
 """Streams of one tap; models beyond that share one."""
 MOST_EXCHANGES = 1024
 OTHER = "other requests"
+_log = logging.getLogger(__name__)
 _START = (
     "import sys; sys.path.insert(0, sys.argv.pop()); from midstream_adapters.tap_process import main; main()"
 )
@@ -146,7 +148,13 @@ class TapListener:
             self._open += 1
             if what is What.REQUEST:
                 self._tell(sink)
-        exchange.take(what, at, data)
+        try:
+            exchange.take(what, at, data)
+        except Exception as error:  # a fault of ours is this exchange's alone; its bytes pass all the same
+            _log.warning("tap: %s: %s", type(error).__name__, explain(error))
+            with suppress(Exception):
+                exchange.take(What.LOST, at, f"internal error: {type(error).__name__}".encode())
+            exchange.over = exchange.failed = True
         if exchange.over:
             del self._exchanges[number]
             self._open -= 1

@@ -122,3 +122,22 @@ def test_no_shape_of_json_breaks_it_or_loses_bytes(values: list[Any]) -> None:
     assert sum(e.nbytes for e in events if isinstance(e, TextChunk | BytesReceived)) == 10 * len(values)
     chunks = [e for e in events if isinstance(e, TextChunk)]
     assert all(isinstance(c.text, str) and isinstance(c.role, str | None) for c in chunks)
+
+
+def test_contents_in_parts() -> None:
+    """As Mistral streams its reasoning; nesting that nobody sends is not followed."""
+    thought = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "h"}, {"type": "text", "text": "m"}]}
+    ]
+    deep: object = "x"
+    for _ in range(300):
+        deep = [{"thinking": deep}]
+    values = [
+        {"id": "a", "choices": [{"delta": {"content": content}}]}
+        for content in (thought, [{"type": "text", "text": "Yes"}], deep)
+    ]
+    _, events = read(*values)
+    assert [(e.text, e.reasoning) for e in events if isinstance(e, TextChunk)] == [
+        ("hm", True),
+        ("Yes", False),
+    ]

@@ -22,6 +22,7 @@ from websockets.frames import Frame, Opcode
 from midstream_adapters.base import Options, SourceError, supervise
 from midstream_adapters.events import (
     Dropped,
+    Event,
     State,
     StateChanged,
     StreamOpened,
@@ -30,6 +31,7 @@ from midstream_adapters.events import (
     TurnStarted,
     Usage,
 )
+from midstream_adapters.payload import PayloadReader
 from midstream_adapters.registry import open_source, stream_name
 from midstream_adapters.tap import TapListener
 from midstream_adapters.tap_exchange import Exchange
@@ -224,6 +226,29 @@ def _command(pid: int) -> str:
             return line.read()
     except OSError:
         return ""
+
+
+async def test_a_fault_in_one_exchange_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = PayloadReader.read
+
+    def broken(self: PayloadReader, data: str, nbytes: int) -> list[Event]:
+        if "poison" in data:
+            raise RuntimeError("a fault")
+        return read(self, data, nbytes)
+
+    monkeypatch.setattr(PayloadReader, "read", broken)
+    poison = answer(body=sse(chunk("poison"), chunk(finish="stop"), "[DONE]"))
+    replies = iter((poison, answer(body=ANSWER)))
+
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(next(replies))
+
+    async with raw_http(handler) as url, tap(url) as (sink, base, client):
+        assert b"poison" in (await client.post(f"{base}/v1/chat/completions", json=ASKED)).content
+        assert (await client.post(f"{base}/v1/chat/completions", json=ASKED)).content == ANSWER
+        first, second = await until_ended(sink, 2)
+    assert (first.error, second.error) == ("internal error: RuntimeError", None)
+    assert State.FAILED not in sink.states
 
 
 # -- from frames to events
