@@ -20,6 +20,7 @@ from midstream_widgets.views import (
 )
 
 from .present_quality import elsewhere, flaws, last_flaw, loudness, open_flaws
+from .present_speech import LAG, SPEECH, listening_or_why_not
 from .present_vision import VISION, seen_now, seen_or_why_not
 from .session import Session
 from .tally import Tally
@@ -188,6 +189,7 @@ def status_view(session: Session, now: float) -> StatusView:
                 flaws=open_flaws(tally, now),
                 last_flaw=last_flaw(tally),
                 seen=seen_or_why_not(tally, now),
+                heard=listening_or_why_not(tally),
             )
             for tally in tallies
         ),
@@ -201,7 +203,7 @@ def _told(tally: Tally) -> str:
     figures = [
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in tally.figures.items()
-        if not elsewhere(name) and name != VISION
+        if not elsewhere(name) and name not in (VISION, SPEECH, LAG)
     ]
     return " · ".join(filter(None, [tally.reason, *figures]))
 

@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from midstream_adapters.base import Options
-from midstream_adapters.events import State, StateChanged, TextChunk, Transcript
+from midstream_adapters.events import Figures, State, StateChanged, TextChunk, Transcript
 from midstream_adapters.speech import listener
 from midstream_tui import RestreamClient, RestreamConfig
 from midstream_tui.cli import main
 from midstream_tui.commands.arguments import part
 from midstream_tui.hub import Hub
+from midstream_tui.present import status_view
 from midstream_tui.probe import measure
 from midstream_tui.session import Session
 from midstream_tui.transcript import Message
+from midstream_widgets.streaming_status import status_rows
 from tests.adapters.hls_server import serving
 from tests.adapters.speech_clips import (
     clips,
@@ -86,6 +88,20 @@ def test_a_secret_that_is_read_out_is_not_shown(clock: FakeClock) -> None:
     session.apply(heard(1, "the key is sk-proj-abcdefghijklmnopqrstuvwx", True))
     state = session.state()
     assert "abcdefgh" not in json.dumps(state.to_json())
+
+
+def test_the_status_says_what_listens_and_how_far_behind_it_is(clock: FakeClock) -> None:
+    session = Session(clock)
+    session.apply_all([opened("s", 1000.0), live("s", 1000.0)])
+    assert status_view(session, 1000.0).lines[0].heard == ""
+    session.apply(Figures("s", 1000.0, {"speech": "moonshine tiny-en", "speech_lag_s": 0.2}))
+    assert status_view(session, 1000.0).lines[0].heard == "speech: moonshine tiny-en"
+    session.apply(Figures("s", 1000.0, {"speech_lag_s": 3.24}))
+    line = status_view(session, 1000.0).lines[0]
+    assert line.heard == "speech: moonshine tiny-en, 3.2 s behind"
+    assert "speech" not in line.reason
+    rows = status_rows(status_view(session, 1000.0), 120, 12)
+    assert any("3.2 s behind" in text for row in rows for text, _ in row.spans)
 
 
 # -- the command line

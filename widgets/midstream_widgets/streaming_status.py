@@ -55,6 +55,8 @@ def _remark(line: StatusLine) -> list[Span]:
     said += map(_flaw, line.flaws)
     if line.seen:
         said.append((line.seen, "value"))
+    if line.heard:
+        said.append((line.heard, "value"))
     if line.provenance and line.provenance != "live":
         said.append((line.provenance, glyphs.provenance_style(line.provenance)))
     failed = line.state == "failed"

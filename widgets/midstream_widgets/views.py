@@ -99,6 +99,8 @@ class StatusLine:
     last_flaw: Flaw | None = None
     seen: str = ""
     """What is to be seen in its pictures now, or why nobody looks."""
+    heard: str = ""
+    """What listens to its sound and how far behind it is, or why nobody does."""
 
 
 @dataclass(frozen=True, slots=True)
