@@ -170,7 +170,11 @@ class StreamDeeds(Deeds):
         held = self.hub.sources.get(stream) if stream is not None else None
         ask = getattr(held.adapter, "ask", None) if held is not None else None
         if held is None or ask is None:
-            self.tell(f"{stream} takes no questions: only models (openai:, openai-realtime:) do." if stream else NONE)
+            self.tell(
+                f"{stream} takes no questions: only models (openai:, openai-realtime:) do."
+                if stream
+                else NONE
+            )
             return
 
         def answered(question: str | None) -> None:

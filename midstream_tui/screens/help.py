@@ -1,4 +1,4 @@
-"""Help on the screen that it was asked for on: its keys, and every figure it shows, with formula, unit and source."""
+"""Help on the screen below: its keys with their ids, and every figure it shows, with formula, unit and source."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from midstream_widgets.line_panel import LinePanel
 _KEYS = 20
 _NAME = 20
 _DIGITS = "panel."
+_WIDTH = 110
 
 
 class HelpScreen(ModalScreen[None]):
@@ -26,7 +27,7 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
-        width: 104; max-width: 96%; height: auto; max-height: 92%;
+        width: 110; max-width: 96%; height: auto; max-height: 92%;
         border: round $border; background: $surface; padding: 1 2;
         border-title-color: $text-primary;
         border-subtitle-color: $text-muted;
@@ -92,7 +93,13 @@ class HelpScreen(ModalScreen[None]):
         shown = " ".join(self.app.get_key_display(Binding(key, "")) for key in names)
         named = "panel.1 to panel.10" if name == _DIGITS else name
         about = "Show or hide the panel of that number" if name == _DIGITS else binding.tooltip
-        return Content.assemble((f"{shown:<{_KEYS}} ", "$text-accent"), about, (f"  {named}", "$text-muted"))
+        line = Content.assemble((f"{shown:<{_KEYS}} ", "$text-accent"), about)
+        spare = self._width() - line.cell_length - len(named)
+        return line + Content.styled(" " * spare + named, "$text-muted") if spare >= 2 else line
+
+    def _width(self) -> int:
+        """Cells of a line: the box less its border, padding and scroll bar."""
+        return min(_WIDTH, int(self.app.size.width * 0.96)) - 8
 
 
 def _topic(binding: Binding) -> str:

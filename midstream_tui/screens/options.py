@@ -22,8 +22,25 @@ from midstream_widgets.lines import plain
 if TYPE_CHECKING:
     from midstream_adapters.base import Options
 
-_WORDS = {True: "on", False: "off"}  # the box differs by its colour only
+_WORDS = {True: "on", False: "off"}
 MOST_TELLING = "the most telling one"
+
+
+class Tick(Checkbox):
+    """A checkbox that is empty when it is off: Textual's own shows an X either way, and differs by colour alone."""
+
+    def __init__(self, on: bool, usable: bool, name: str) -> None:
+        self._show(on)
+        word = _WORDS[on] if usable else "not available"
+        super().__init__(word, on, disabled=not usable, compact=True, id=name)
+
+    def _show(self, on: bool) -> None:
+        self.BUTTON_INNER = "✓" if on else " "
+
+    def watch_value(self) -> None:
+        self._show(self.value)
+        super().watch_value()
+        self.label = _WORDS[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +103,7 @@ class OptionsScreen(ModalScreen[Wishes | None]):
     def _model(self, module: str, label: str) -> Horizontal:
         usable = self._options is not None and missing(module) is None
         on_now = self._options is not None and has(self._options, module)
-        word = _WORDS[on_now] if usable else "not available"
-        box = Checkbox(word, on_now, disabled=not usable, compact=True, id=module)
-        return Horizontal(Label(label), box, classes="field")
-
-    @on(Checkbox.Changed)
-    def _switched(self, event: Checkbox.Changed) -> None:
-        event.checkbox.label = _WORDS[event.value]
+        return Horizontal(Label(label), Tick(on_now, usable, module), classes="field")
 
     @on(Button.Pressed, "#apply")
     def _apply(self) -> None:

@@ -30,6 +30,10 @@ COLOURS = {
     "error": "$text-error",
     "muted": "$text-muted",
 }
+_LIST = 12
+"""Rows of the list at most, as `picker.tcss` has it."""
+_AROUND = 11
+"""Rows of the box that are neither of the list nor kinds: borders, address, what is said of it, headings, gaps."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at the states of the open streams."""
 
@@ -62,12 +66,26 @@ class PickerScreen(ModalScreen[Choice | None]):
             )
             yield Static(id="said")
             yield OptionList(id="choices")
-            yield Static(Content(f"A source is one of\n{known_kinds()}"), id="kinds")
+            yield Static(id="kinds", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
         self._fill()
         self.set_interval(LOOK_EVERY, self._look)
+
+    def on_resize(self) -> None:
+        self._tell_kinds()
+
+    def _tell_kinds(self) -> None:
+        """The kinds of source, as many as there is room for below the list."""
+        kinds = known_kinds().splitlines()
+        listed = self.query_one(OptionList)
+        used = min(listed.option_count, _LIST) + _AROUND
+        room = int(self.app.size.height * 0.92) - used
+        if room < len(kinds):
+            left = len(kinds) - max(0, room - 1)
+            kinds = [*kinds[: max(0, room - 1)], f"  … {left} more: midstream-tui --help"]
+        self.query_one("#kinds", Static).update(Content("\n".join(["A source is one of", *kinds])))
 
     # -- the list
 
@@ -91,6 +109,7 @@ class PickerScreen(ModalScreen[Choice | None]):
             for choice in choices:
                 listed.add_option(Option(self._prompt(choice), id=_id(choice)))
         listed.display = bool(self._choices)
+        self._tell_kinds()
         if at is not None and any(_id(choice) == at for choice in self._choices):
             listed.highlighted = listed.get_option_index(at)
         elif index is not None and listed.option_count:
