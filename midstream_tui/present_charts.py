@@ -7,7 +7,6 @@ there is nothing to see, one that says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
@@ -27,7 +26,6 @@ from midstream_widgets.chart_views import (
     VideoView,
 )
 
-from .alerts import Alert
 from .session import ENOUGH, OBSERVABLES, Session
 from .tally import Tally
 from .turns import TurnRecord
@@ -92,10 +90,8 @@ def portrait_view(session: Session, stream: str, now: float, zoom: int = 0) -> P
     )
 
 
-def series_view(
-    session: Session, stream: str, now: float, zoom: int = 0, alerts: Iterable[Alert] = ()
-) -> SeriesView:
-    """The chosen observable over its last samples, with change points, impairments and the stream's ``alerts``."""
+def series_view(session: Session, stream: str, now: float, zoom: int = 0) -> SeriesView:
+    """The chosen observable over its last samples, with change points, impairments and the stream's alerts."""
     tally = session.streams.get(stream)
     if tally is None:
         return SeriesView(stream=stream, reason=CLOSED, zoom=zoom)
@@ -121,13 +117,11 @@ def series_view(
         total=series.total,
         dt=series.dt,
         step=series.unit,
-        marks=_marks(session, tally, name, now, alerts),
+        marks=_marks(session, tally, name, now),
     )
 
 
-def _marks(
-    session: Session, tally: Tally, name: str, now: float, alerts: Iterable[Alert]
-) -> tuple[Mark, ...]:
+def _marks(session: Session, tally: Tally, name: str, now: float) -> tuple[Mark, ...]:
     """What happened at which sample; what is older than the samples held is left out."""
     series = tally.series[name]
     held = series.total - len(series.samples)
@@ -136,7 +130,10 @@ def _marks(
     if said is not None and said.total is not None:
         first = said.total - said.classification.n  # change points count from the first sample looked at
         marks += [Mark(first + place, "change") for place in said.change_points if first + place >= held]
-    happened = [(alert.began, alert.rule) for alert in alerts if alert.stream == tally.stream]
+    happened: list[tuple[float, str]] = []
+    if (alerts := session.alerts) is not None:
+        each = (*alerts.log, *alerts.of(tally.stream))
+        happened += [(alert.began, alert.rule) for alert in each if alert.stream == tally.stream]
     for event in (*tally.impairments.past, *tally.impairments.open.values()):
         # Said when it was over, or once it was sure: so long before it had begun.
         lasted = event.ended - event.began if event.ended is not None else 0.0

@@ -29,7 +29,7 @@ from midstream_adapters.events import (
 )
 from midstream_analysis.report import AnalysisReport, Attractor, Classification, SeriesReport
 from midstream_tui import present_charts as present
-from midstream_tui.alerts import Alert
+from midstream_tui.alerts import Alert, Alerts
 from midstream_tui.chart_table import CHARTS, charts_of
 from midstream_tui.session import Session
 from midstream_tui.sound import SECONDS, SoundRing
@@ -161,12 +161,14 @@ def test_alerts_and_impairments_are_marked_where_they_began() -> None:
     made = session(*[frame(0.5 * k) for k in range(1, 201)])  # the newest came just now
     made.selected, made.observable = "s", "luma"
     made.apply(Impairment("s", 80.0, "freeze", Kind.VIDEO, 70.0, 75.0, Blame.SOURCE, {}))
-    alerts = [
+    made.alerts = Alerts()
+    assert [mark.label for mark in present.series_view(made, "s", NOW).marks] == ["freeze"]
+    made.alerts.log += [
         Alert("stall", "s", "silence", 3.0, 2.0, "error", began=90.0),
         Alert("stall", "other", "silence", 3.0, 2.0, "error", began=95.0),
         Alert("old", "s", "silence", 3.0, 2.0, "error", began=-5000.0),
     ]
-    marks = present.series_view(made, "s", NOW, alerts=alerts).marks
+    marks = present.series_view(made, "s", NOW).marks
     assert [(mark.label, mark.what) for mark in marks] == [("freeze", "alert"), ("stall", "alert")]
     assert [0.5 * (mark.place + 1) for mark in marks] == [75.0, 90.0]
 
