@@ -1,12 +1,16 @@
-"""Reads charts back from what they show: dots from braille, text from rows."""
+"""One chart in an app, and what it shows read back: dots from braille, text from rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from textual.app import App, ComposeResult
 
+from midstream_tui.themes import THEMES
+from midstream_widgets.charts import ChartPanel
 from midstream_widgets.charts.pixels import Cells
 from midstream_widgets.lines import Row
 
@@ -32,3 +36,24 @@ def dots_of(rows: Sequence[Row], width: int) -> npt.NDArray[np.bool_]:
                     for dx, bit in enumerate(pair):
                         found[4 * y + dy, 2 * x + dx] = bool(code & bit)
     return found
+
+
+class Alone(App[None]):
+    """One chart."""
+
+    def __init__(self, chart: ChartPanel[Any], theme: str = "midstream") -> None:
+        super().__init__()
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme, self.chart = theme, chart
+        self.zooms: list[int] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.chart
+
+    def on_mount(self) -> None:
+        self.chart.focus()
+
+    def on_chart_panel_zoomed(self, message: ChartPanel.Zoomed) -> None:
+        assert message.control is self.chart
+        self.zooms.append(message.chart.zoom)

@@ -13,8 +13,7 @@ import pytest
 from midstream_widgets.chart_views import ObjectBox
 from midstream_widgets.charts import VideoPreview, graphics
 from tests.widgets.chart_gallery import VIDEO
-from tests.widgets.chart_reading import text_of
-from tests.widgets.test_charts import Alone
+from tests.widgets.chart_reading import Alone, text_of
 
 installed = pytest.mark.skipif(
     __import__("importlib.util").util.find_spec("textual_image") is None,
