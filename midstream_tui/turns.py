@@ -111,9 +111,13 @@ class TurnRecord:
 
     @property
     def itl(self) -> float | None:
-        """(last - first chunk) / (tokens - 1): vLLM's TPOT; None of fewer than two tokens or of one chunk."""
+        """(last - first chunk) / (tokens - 1): vLLM's TPOT; None of fewer than two tokens or of one chunk.
+
+        The tokens of spoken answers are of text and of sound; the chunks are of text, so only the former count.
+        """
         span = _between(self.first, self.last)
-        return span / (self.tokens - 1) if span and self.tokens > 1 else None
+        sound = (self.usage.completion_audio or 0) if self.usage is not None else 0
+        return span / (self.tokens - sound - 1) if span and self.tokens - sound > 1 else None
 
     @property
     def user_rate(self) -> float | None:

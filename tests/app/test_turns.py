@@ -58,6 +58,14 @@ def test_a_turn_by_its_definitions() -> None:
     assert record.good(Objectives(ttft=0.31, itl=0.11)) is True
 
 
+def test_the_sound_of_a_spoken_answer_is_no_text() -> None:
+    (record,) = logged([0.5, 1.0, 2.5], Usage(5, 61, completion_audio=50), ended=3.0).done
+    assert record.tokens == 61
+    assert record.itl == pytest.approx((2.5 - 0.5) / (11 - 1))
+    (record,) = logged([0.5, 1.0], Usage(5, 51, completion_audio=50), ended=3.0).done
+    assert record.itl is None
+
+
 def test_a_stall_is_three_medians_and_two_seconds() -> None:
     steady = [0.1 * n for n in range(1, 11)]
     assert logged([*steady, 2.9]).stalls == 0
