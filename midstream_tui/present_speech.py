@@ -16,5 +16,8 @@ def listening_or_why_not(tally: Tally) -> str:
     told, lag = tally.figures.get(SPEECH), tally.figures.get(LAG)
     if not told:
         return ""
+    lacking, command = str(told).partition("pip install")[::2]
+    if command:  # the command first: panels are narrow
+        return f"pip install{command} (speech {lacking.strip(': ')})"
     behind = isinstance(lag, int | float) and lag >= BEHIND and not tally.over
     return f"{SPEECH}: {told}" + (f", {lag:.1f} s behind" if behind else "")

@@ -102,6 +102,9 @@ def test_the_status_says_what_listens_and_how_far_behind_it_is(clock: FakeClock)
     assert "speech" not in line.reason
     rows = status_rows(status_view(session, 1000.0), 120, 12)
     assert any("3.2 s behind" in text for row in rows for text, _ in row.spans)
+    session.apply(Figures("s", 1000.0, {"speech": 'not installed: pip install "midstream-tui[speech]"'}))
+    line = status_view(session, 1000.0).lines[0]
+    assert line.heard == 'pip install "midstream-tui[speech]" (speech not installed)'
 
 
 # -- the command line

@@ -55,8 +55,8 @@ def _remark(line: StatusLine) -> list[Span]:
     said += map(_flaw, line.flaws)
     if line.seen:
         said.append((line.seen, "value"))
-    if line.heard:
-        said.append((line.heard, "value"))
+    if line.heard:  # what is to be done goes first
+        said.insert(0 if line.heard.startswith("pip ") else len(said), (line.heard, "value"))
     if line.provenance and line.provenance != "live":
         said.append((line.provenance, glyphs.provenance_style(line.provenance)))
     failed = line.state == "failed"
