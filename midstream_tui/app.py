@@ -18,6 +18,7 @@ from .bindings import APP
 from .bus import Bus
 from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
 from .deeds.export import ExportDeeds
+from .deeds.link import LinkDeeds
 from .deeds.streams import StreamDeeds
 from .deeds.view import ViewDeeds
 from .event_log import EventLog
@@ -49,7 +50,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
+class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands.
 
     `settings` are the user's; see `keymap.keymap_problems` for what can be wrong with keys.
@@ -116,6 +117,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
         self.hub.session.alerts = self.watchman.alerts
         self.hub.log = EventLog()
         self.set_interval(EVERY, self.watchman.look)
+        self.set_interval(1.0, self.watch_terminal)
         self.hub.start()
         self.hub.resume()  # the dashboard may have stood before
         before = {held.asked for held in self.hub.sources.values()}
@@ -176,6 +178,8 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
         self.hub.tick()
         if not self.live_screen.stands:
             return  # the last tick of an app that is leaving
+        if not self.time_to_paint():
+            return
         now = self.hub.options.clock()
         self.paint_title(now)
         if self.paused_at is None:
@@ -193,7 +197,13 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
     def moment(self, now: float) -> Moment:
         """What views are made from."""
         return Moment(
-            self.hub.session, now, self.hub.unanalysed, len(self.bus), self.refresh_ms, self.pulse.p99()
+            self.hub.session,
+            now,
+            self.hub.unanalysed,
+            len(self.bus),
+            self.refresh_now,
+            self.pulse.p99(),
+            asked_ms=self.refresh_ms,
         )
 
     def _paint_panels(self, now: float) -> None:
@@ -203,6 +213,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds):
 
     def paint_title(self, now: float) -> None:
         title, session = self.live_screen.title_line, self.hub.session
+        title.link = self.slow_link
         title.clock = f"{session.wall(now).astimezone():%H:%M:%S}"
         title.progress = (
             self.progress.text(session, loading(self.hub.sources, session)) or self.live_screen.progress()

@@ -104,6 +104,13 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     _term("system", "Uptime", "", "since the program was started"),
     _term(
+        "system",
+        "Refresh",
+        "ms",
+        "time between two repaints; over a slow link more than asked: half as much again while output waits for "
+        "the terminal half of the time, less again when it does not",
+    ),
+    _term(
         "system streams table facts",
         "Dropped",
         "items",

@@ -36,7 +36,13 @@ def milliseconds(seconds: float | None) -> float | None:
 
 
 def system_view(
-    session: Session, now: float, *, queued: int = 0, refresh_ms: int = 67, loop_lag: float | None = None
+    session: Session,
+    now: float,
+    *,
+    queued: int = 0,
+    refresh_ms: int = 67,
+    loop_lag: float | None = None,
+    asked_ms: int | None = None,
 ) -> SystemView:
     processing = session.processing.read(now)
     tallies = session.streams.values()
@@ -63,6 +69,7 @@ def system_view(
         queued=queued,
         dropped=session.dropped + session.refused,
         refresh_ms=refresh_ms,
+        asked_ms=asked_ms if asked_ms != refresh_ms else None,
         simulated=bool(tallies) and all(tally.provenance is Provenance.SIMULATED for tally in tallies),
     )
 

@@ -19,7 +19,12 @@ from .live import Feed, LiveScreen, Moment, Panel
 def system(at: Moment) -> object:
     """The view of System Metrics."""
     return present.system_view(
-        at.session, at.now, queued=at.queued, refresh_ms=at.refresh_ms, loop_lag=at.loop_lag
+        at.session,
+        at.now,
+        queued=at.queued,
+        refresh_ms=at.refresh_ms,
+        loop_lag=at.loop_lag,
+        asked_ms=at.asked_ms,
     )
 
 

@@ -38,6 +38,8 @@ class Moment:
     queued: int = 0
     refresh_ms: int = 67
     loop_lag: float | None = None
+    asked_ms: int | None = None
+    """The refresh that the user wants, where `refresh_ms` is what a slow link allows."""
 
 
 @dataclass(frozen=True, slots=True)

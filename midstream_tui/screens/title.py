@@ -26,6 +26,8 @@ class TitleLine(Widget):
     trouble: reactive[Trouble] = reactive(Trouble(Level.OK))
     progress: reactive[str] = reactive("")
     paused: reactive[str] = reactive("")
+    link: reactive[str] = reactive("")
+    """What is to be said of the way to the terminal."""
     clock: reactive[str] = reactive("")
 
     def render(self) -> Content:
@@ -36,6 +38,8 @@ class TitleLine(Widget):
             left += Content.assemble("  ", (f" {self.paused} ", "reverse $text-warning"))
         if self.progress:
             left += Content.assemble("  ", (plain(self.progress), "$text-warning"))
+        if self.link:
+            left += Content.assemble("  ", (f"{LEVELS[Level.WARNING].sign} {self.link}", "$text-warning"))
         if self.trouble.level >= Level.WARNING:
             sign = LEVELS[self.trouble.level].sign
             left += Content.assemble(

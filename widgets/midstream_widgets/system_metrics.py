@@ -39,7 +39,13 @@ def system_rows(view: SystemView, width: int, height: int) -> list[Row]:
         "Queue/Drops", f"{f.count(view.queued)}/{f.count(view.dropped)}", "warning" if shed else "good"
     )
     lag = Field("Loop lag", f.milliseconds(view.loop_lag_ms), "warning" if late else "good")
-    refresh = Field("Refresh", f.milliseconds(view.refresh_ms))
+    slow = view.asked_ms is not None
+    refresh = Field(
+        "Refresh",
+        f.milliseconds(view.refresh_ms),
+        "warning" if slow else "value",
+        f"(slow link, {view.asked_ms} asked)" if slow else "",
+    )
 
     left, right = [messages, tokens, fps, latency, uptime], [ttft, token_rate, traffic, queue, lag, refresh]
     if height >= len(left) + len(right):

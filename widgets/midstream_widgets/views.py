@@ -31,6 +31,8 @@ class SystemView:
     queued: int = 0
     dropped: int = 0
     refresh_ms: int = 67
+    asked_ms: int | None = None
+    """The refresh that was asked for, where the link to the terminal does not keep up with it."""
     simulated: bool = False
     """True when every figure here comes from simulated streams only."""
 
