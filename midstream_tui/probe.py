@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from midstream_adapters.base import Backoff, Options
 from midstream_adapters.events import Provenance
 
+from .alert_rules import BUILT_IN, Rule
+from .alerts import Alerts
 from .export import to_json
 from .hub import Hub
 from .state import DashboardState
@@ -27,16 +29,19 @@ async def measure(
     analysis: bool = True,
     analysis_wait: float = ANALYSIS_WAIT,
     stop: asyncio.Event | None = None,
+    rules: Mapping[str, Rule] = BUILT_IN,
 ) -> DashboardState:
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
 
     The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
-    not known by then is None. Setting `stop` ends the watching early.
+    not known by then is None. Setting `stop` ends the watching early. `rules` are judged once a second (see `Alerts`).
 
     Raises:
         SourceError: a source can't be named or used.
     """
     hub = Hub(options, engine=analysis, backoff=Backoff(attempts=None))
+    alerts = hub.session.alerts = Alerts(rules)
+    judged = options.clock()
     hub.start()
     try:
         for source in sources:
@@ -53,6 +58,9 @@ async def measure(
                 break
             await asyncio.wait(hub.tasks, timeout=left)
             hub.tick()
+            if options.clock() - judged >= 1.0:
+                judged = options.clock()
+                alerts.update(hub.session, judged)
         state = hub.state()  # before the tasks are cancelled: states and rates as they are while it flows
         if hub.engine is not None:
             hub.submit_all()
@@ -80,13 +88,18 @@ def complaint(state: DashboardState) -> str:
 
 
 async def probe(
-    sources: Sequence[str], options: Options, *, seconds: float | None = None, analysis: bool = True
+    sources: Sequence[str],
+    options: Options,
+    *,
+    seconds: float | None = None,
+    analysis: bool = True,
+    rules: Mapping[str, Rule] = BUILT_IN,
 ) -> int:
     """Print the state of `sources` as JSON; return 0 when every one delivered, else 1 with the reason on stderr."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):  # what was measured until then is printed all the same
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    state = await measure(sources, options, seconds=seconds, analysis=analysis, stop=stop)
+    state = await measure(sources, options, seconds=seconds, analysis=analysis, stop=stop, rules=rules)
     print(to_json(state))
     if trouble := complaint(state):
         print(f"midstream-tui: {trouble}", file=sys.stderr)

@@ -10,7 +10,17 @@ from midstream_analysis.report import Attractor
 
 from ._version import __version__
 from .quality_state import counts, impairments
-from .state import SCHEMA, DashboardState, Latency, Observable, Pattern, RecentMessage, StreamState, Words
+from .state import (
+    SCHEMA,
+    AlertState,
+    DashboardState,
+    Latency,
+    Observable,
+    Pattern,
+    RecentMessage,
+    StreamState,
+    Words,
+)
 from .tally import Tally
 from .transcript import Message
 from .turn_state import turn_states, wire
@@ -52,6 +62,27 @@ def snapshot(session: Session, now: float) -> DashboardState:
         streams={name: _stream(session, tally, now) for name, tally in session.streams.items()},
         analysed=f"{verdict.stream}: {verdict.observable}" if verdict is not None else None,
         dropped=session.dropped + session.refused,
+        alerts=_alerts(session),
+    )
+
+
+def _alerts(session: Session) -> tuple[AlertState, ...]:
+    def time(at: float) -> str:
+        return session.wall(at).isoformat(timespec="milliseconds")
+
+    alerts = session.alerts
+    return tuple(
+        AlertState(
+            alert.rule,
+            alert.stream,
+            alert.figure,
+            alert.value,
+            alert.threshold,
+            alert.level,
+            time(alert.began),
+            None if alert.ended is None else time(alert.ended),
+        )
+        for alert in ((*alerts.active, *reversed(alerts.log)) if alerts is not None else ())
     )
 
 
@@ -64,6 +95,7 @@ def _recent(session: Session, message: Message) -> RecentMessage:
         tokens=message.tokens,
         tokens_estimated=message.tokens_estimated,
         truncated=message.truncated,
+        move=message.move or None,
     )
 
 

@@ -12,7 +12,7 @@ from .quality_state import ImpairmentState, QualityCount
 from .turn_state import TurnState, Wire
 from .vision_state import DetectionsState
 
-SCHEMA = 1
+SCHEMA = 2
 ANALYSED = ("patterns", "attractor_type", "lyapunov_exponent", "is_stable", "is_chaotic", "analysed")
 """Fields of `DashboardState` that come from the engine."""
 
@@ -38,6 +38,8 @@ class RecentMessage:
     tokens_estimated: bool
     truncated: int = 0
     """Characters that the bounded message buffer did not keep."""
+    move: str | None = None
+    """What it does in the conversation, once the engine has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,20 @@ class StreamState:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertState:
+    """A rule that fired on a stream; `value` is the figure when it began, `ended` None while it lasts (ISO 8601)."""
+
+    rule: str
+    stream: str
+    figure: str
+    value: float
+    threshold: float
+    level: str
+    began: str
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DashboardState:
     """The whole dashboard at one moment."""
 
@@ -162,12 +178,15 @@ class DashboardState:
     analysed: str | None = None
     """The stream and observable that ``attractor_type`` and its companions speak of."""
     dropped: int = 0
+    alerts: tuple[AlertState, ...] = ()
+    """Those that last, the worst first, then those that are over, the newest first."""
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain JSON types."""
         plain = asdict(self)
         plain["patterns"] = list(plain["patterns"])
         plain["recent_messages"] = list(plain["recent_messages"])
+        plain["alerts"] = list(plain["alerts"])
         for stream in plain["streams"].values():
             stream["kinds"] = list(stream["kinds"])
             stream["impairments"] = list(stream["impairments"])

@@ -34,4 +34,7 @@ def run(parsed: argparse.Namespace) -> int:
     options = source_options(parsed, settings)
     sources = expanded(parsed.sources, settings)
     check_sources(sources, options)
-    return asyncio.run(probe(sources, options, seconds=parsed.seconds, analysis=not parsed.no_analysis))
+    rules = settings.alerts.rules if settings.alerts.enabled else {}
+    return asyncio.run(
+        probe(sources, options, seconds=parsed.seconds, analysis=not parsed.no_analysis, rules=rules)
+    )

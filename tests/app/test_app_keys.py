@@ -129,7 +129,7 @@ async def exports(pilot: Keys) -> None:
     assert (json_file.suffix, report.suffix, svg_file.suffix) == (".json", ".md", ".svg")
     assert {oct(path.stat().st_mode & 0o777) for path in (json_file, report, svg_file)} == {"0o600"}
     state = json.loads(json_file.read_text())
-    assert state["schema"] == 1
+    assert state["schema"] == 2
     assert state["message_count"] == 4
     assert "System" in svg_file.read_text()
     toast = next(iter(pilot.app._notifications))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
@@ -158,3 +159,16 @@ def test_alerts_can_be_off() -> None:
 
 def test_words_without_a_configuration_stay_as_they_are() -> None:
     assert expanded(["sim:text", "-"], Settings()) == ["sim:text", "-"]
+
+
+def test_probe_judges_the_rules_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[alerts.rules.busy]\nfigure = 'bytes_per_s'\nabove = 1\nhold_s = 0\n")
+    monkeypatch.setenv("MIDSTREAM_CONFIG", str(path))
+    words = ["probe", "sim:video", "--seconds", "7", "--no-analysis"]
+    assert cli.main(words) == 0
+    (alert,) = [each for each in json.loads(capsys.readouterr().out)["alerts"] if each["rule"] == "busy"]
+    assert (alert["stream"], alert["threshold"], alert["ended"]) == ("sim:video", 1.0, None)
+    assert alert["value"] > 1000
