@@ -129,6 +129,7 @@ def test_recurrences_are_symmetric_and_a_tenth_of_all_whatever_the_size() -> Non
         assert abs(off.mean() - 0.1) < 0.02
     assert recurrences(np.ones((30, 3)), 30)[0].all(), "what rests recurs at all times"
     assert recurrences(points[:1], 30)[0].shape == (1, 1)
+    assert recurrences(points[:3], 2)[0].tolist() == [[True]], "three points in blocks of two are one block"
 
 
 def test_the_plot_is_square_and_begins_below_at_the_left() -> None:

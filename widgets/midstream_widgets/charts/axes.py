@@ -45,7 +45,9 @@ def around(low: float, high: float, ticks: int) -> Range:
 
     A value that never changes lies in the middle. What is not finite counts as zero.
     """
-    low, high = (min(max(value, -BIGGEST), BIGGEST) if math.isfinite(value) else 0.0 for value in (low, high))
+    low, high = sorted(
+        min(max(value, -BIGGEST), BIGGEST) if math.isfinite(value) else 0.0 for value in (low, high)
+    )
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-290):
         pad = max(0.1 * abs(low), 1e-6) if low else 1.0
         low, high = low - pad, high + pad
@@ -124,7 +126,7 @@ def rule(labels: Mapping[int, str], width: int, line: str = "─") -> tuple[Span
 
 def time_axis(width: int, span: float, step: str = "s") -> tuple[Span, ...]:
     """The axis under ``width`` cells that end now and began ``span`` units of ``step`` (``s``, ``frame``...) ago."""
-    if width < 12 or not (math.isfinite(span) and span > 0):
+    if width < 12 or not 1e-12 < span < 1e12:  # neither a time nor a number of samples
         return rule({width - 1: "now"} if width >= 3 else {}, width)
     apart = nice(span * 13 / width)  # cells that a label wants for itself
     if step == "s" and apart > 20:

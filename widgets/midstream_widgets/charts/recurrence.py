@@ -79,6 +79,8 @@ def recurrences(points: npt.NDArray[Any], side: int) -> tuple[npt.NDArray[np.boo
         starts = np.arange(n % pool, n, pool)  # whole blocks, the newest samples among them
         near = np.minimum.reduceat(np.minimum.reduceat(near, starts, axis=0), starts, axis=1)
     apart = near[~np.eye(len(near), dtype=np.bool_)]
+    if not apart.size:  # all in one block
+        return near <= 0.0, 0.0
     rank = min(len(apart) - 1, max(0, round(RATE * len(apart)) - 1))
     radius = float(np.partition(apart, rank)[rank])
     return near <= radius, radius * scale
