@@ -89,15 +89,16 @@ MIDSTREAM_CVD = Theme(
     },
 )
 
-# The same palette on white: its yellow and sky blue are too light there to be read, so they are darkened.
+# The same palette on white, where its yellow and sky blue are too light to be read. Warning is the yellow's darkest
+# shade: a lighter one and the vermillion of errors are one colour to protanopes.
 MIDSTREAM_CVD_LIGHT = Theme(
     name="midstream-cvd-light",
     primary="#0072b2",
     secondary="#3a5f8a",
     accent="#a3457a",
     success="#0072b2",
-    warning="#806a00",
-    error="#b84300",
+    warning="#46340a",
+    error="#c04a00",
     foreground="#1d2733",
     background="#fbfcfd",
     surface="#f1f4f7",
@@ -107,8 +108,8 @@ MIDSTREAM_CVD_LIGHT = Theme(
     variables={
         "text-primary": "#1d2733",
         "text-success": "#0072b2",
-        "text-warning": "#806a00",
-        "text-error": "#b84300",
+        "text-warning": "#46340a",
+        "text-error": "#c04a00",
         "text-accent": "#a3457a",
         "text-muted": "#5a6775",
         "border": "#0072b2",
@@ -140,6 +141,7 @@ MIDSTREAM_MONO = Theme(
         "text-error": "#ffffff",
         "text-accent": "#d8d8d8",
         "text-muted": "#8c8c8c",
+        "primary-muted": "#2e2e2e",
         "border": "#e0e0e0",
         "border-blurred": "#484848",
         "footer-key-foreground": "#e8e8e8",

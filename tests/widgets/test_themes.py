@@ -11,7 +11,14 @@ import pytest
 from textual.color import Color, Lab, rgb_to_lab
 from textual.theme import Theme
 
-from midstream_tui.themes import DEFAULT_THEME, THEMES
+from midstream_tui.themes import (
+    CYCLE,
+    DEFAULT_THEME,
+    MIDSTREAM_CVD,
+    MIDSTREAM_CVD_LIGHT,
+    MIDSTREAM_MONO,
+    THEMES,
+)
 
 STYLES = (
     "text-primary",
@@ -26,8 +33,8 @@ STYLES = (
 
 def test_the_default_is_the_first_of_the_themes() -> None:
     assert DEFAULT_THEME == THEMES[0].name == "midstream"
-    assert len({theme.name for theme in THEMES}) == len(THEMES) == 3
-    assert [theme.dark for theme in THEMES] == [True, False, True]
+    assert len({theme.name for theme in THEMES}) == len(THEMES) == 5
+    assert [theme.dark for theme in THEMES] == [True, False, True, False, True]
 
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
@@ -82,11 +89,12 @@ def test_text_has_contrast(theme: Theme, ground: str) -> None:
         assert ratio >= (4.5 if ground == "background" else 3.0), (style, round(ratio, 2))
 
 
+@pytest.mark.parametrize("theme", [MIDSTREAM_CVD, MIDSTREAM_CVD_LIGHT], ids=lambda theme: theme.name)
 @pytest.mark.parametrize("vision", VISION)
-def test_verdicts_stay_apart_in_the_colour_blind_theme(vision: str) -> None:
+def test_verdicts_stay_apart_in_the_colour_blind_themes(vision: str, theme: Theme) -> None:
     """Good, warning and error differ by CIE76 25 and more (2.3 is just noticeable) for every kind of dichromat."""
     seen = [
-        seen_by(Color.parse(colours(THEMES[2])[style]), vision)
+        seen_by(Color.parse(colours(theme)[style]), vision)
         for style in ("text-success", "text-warning", "text-error")
     ]
     for one, other in combinations(seen, 2):
@@ -109,3 +117,14 @@ def test_names_are_exported() -> None:
         assert getattr(midstream_widgets, name).__name__ == name
     with pytest.raises(AttributeError):
         midstream_widgets.Nothing  # noqa: B018
+
+
+def test_without_colours_the_worse_is_the_brighter() -> None:
+    """`NO_COLOR`: Textual's greys follow lightness, and nobody goes to the grey theme by the theme key."""
+    named = colours(MIDSTREAM_MONO)
+    light = [
+        float(linear(Color.parse(named[style])) @ [0.2126, 0.7152, 0.0722])
+        for style in ("text-muted", "text-success", "text-warning", "text-error")
+    ]
+    assert light == sorted(light)
+    assert MIDSTREAM_MONO.name not in CYCLE
