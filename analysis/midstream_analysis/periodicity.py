@@ -100,13 +100,18 @@ def best_fold(x: FloatArray, train: int, seeds: list[float]) -> Fold:
     best = min(folds, key=lambda fold: fold.trimmed)
     if best.trimmed < 0.6:
         shorter = sorted((fold for fold in folds if fold.period < 0.9 * best.period), key=lambda f: f.period)
+        whole = max(2.0 * best.dispersion, 0.1)
         parts = (
-            _fold(x, train, best.period / parts) for parts in range(min(12, int(best.period / 2)), 1, -1)
+            _fold(x, train, best.period / parts, whole)
+            for parts in range(min(12, int(best.period / 2)), 1, -1)
         )
         for part in (*shorter, *parts):
             # sampled near a rational part of its period a wave folds there too, but in a scatter of pieces
-            whole = part.dispersion < max(2.0 * best.dispersion, 0.1)
-            if whole and part.trimmed < 1.2 * best.trimmed + 3e-4 and part.error < 1.5 * best.error + 1e-3:
+            if (
+                part.dispersion < whole
+                and part.trimmed < 1.2 * best.trimmed + 3e-4
+                and part.error < 1.5 * best.error + 1e-3
+            ):
                 best = part
                 break
     inner = kernels.fold_forecast_kernel(x[:train], train - train // 3, best.period, _NEIGHBOURS)
@@ -131,7 +136,8 @@ def shortest_period(word: FloatArray) -> float:
     return float(n)
 
 
-def _fold(x: FloatArray, train: int, seed: float) -> Fold:
+def _fold(x: FloatArray, train: int, seed: float, scattered: float = np.inf) -> Fold:
+    """The best period near `seed`; its forecasts are left out when the dispersion is `scattered` or more."""
     bins = int(max(4, min(24, train // 10, round(seed) * 2)))
     width = max(0.6 * seed * seed / train, 1e-3 * seed)
     centre, left = seed, 1.0
@@ -140,6 +146,8 @@ def _fold(x: FloatArray, train: int, seed: float) -> Fold:
         dispersion = kernels.fold_dispersion_kernel(x[:train], grid, bins)
         centre, left = float(grid[np.argmin(dispersion)]), float(dispersion.min())
         width /= 6.0
+    if left >= scattered:
+        return Fold(centre, np.inf, np.inf, left)
     whole = float(round(centre))
     periods = [centre, whole] if abs(centre - whole) < 0.02 else [centre]
     if abs(centre - whole) * train < 2.0 * seed:

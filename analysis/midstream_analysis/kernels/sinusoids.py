@@ -148,44 +148,79 @@ def fold_dispersion_kernel(x: FloatArray, periods: FloatArray, bins: int) -> Flo
 
 
 @njit(nogil=True, cache=True)
+def _phase_order(phase: FloatArray) -> IntArray:
+    """Places of `phase` (0..1) in ascending order, equal ones in order of time: a bucket for each, then insertion."""
+    n = phase.size
+    start = np.zeros(n + 2, np.int64)
+    for t in range(n):
+        start[min(int(phase[t] * n), n - 1) + 2] += 1
+    for b in range(2, n + 2):
+        start[b] += start[b - 1]
+    order = np.empty(n, np.int64)
+    for t in range(n):
+        b = min(int(phase[t] * n), n - 1) + 1
+        order[start[b]] = t
+        start[b] += 1
+    if 8 * (np.diff(start).max() - 1) > n:  # few phases, many samples each
+        return np.argsort(phase, kind="mergesort")
+    for p in range(1, n):
+        t = order[p]
+        q = p
+        while q > 0 and phase[order[q - 1]] > phase[t]:
+            order[q] = order[q - 1]
+            q -= 1
+        order[q] = t
+    return order
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def fold_forecast_kernel(x: FloatArray, split: int, period: float, neighbours: IntArray) -> FloatArray:
     """Squared error on x[split:] of the local line in phase, learnt on x[:split]: (len(neighbours), 2).
 
-    Column 0 is the trimmed mean, without the largest 6 % (the jumps of square and saw waves fall between samples) and
-    scaled up as for Gaussian errors; column 1 the mean.
+    `neighbours` ascends. Column 0 is the trimmed mean, without the largest 6 % (the jumps of square and saw waves fall
+    between samples) and scaled up as for Gaussian errors; column 1 the mean.
     """
     phase = np.empty(split)
     for t in range(split):
         p = t / period
         phase[t] = p - np.floor(p)
-    order = np.argsort(phase, kind="mergesort")  # equal phases stay in order of time
-    ps, xs = phase[order], x[:split][order]
+    order = _phase_order(phase)
+    ps, xs = np.empty(3 * split), np.empty(3 * split)  # a turn before and after, so that no window wraps
+    for j in range(split):
+        for turn in range(3):
+            ps[j + turn * split] = phase[order[j]] + (turn - 1)
+            xs[j + turn * split] = x[order[j]]
     out = np.zeros((neighbours.size, 2))
-    errors = np.empty(x.size - split)
-    for i in range(neighbours.size):
-        k = min(neighbours[i], split)
-        for t in range(split, x.size):
-            p = t / period
-            p -= np.floor(p)
-            at = np.searchsorted(ps, p)
-            low = at - k // 2
-            sp, sx, spp, spx = 0.0, 0.0, 0.0, 0.0
-            for j in range(low, low + k):
-                wrap = j // split
-                u = ps[j - wrap * split] + wrap - p
-                v = xs[j - wrap * split]
-                sp += u
-                sx += v
-                spp += u * u
-                spx += u * v
+    errors = np.empty((neighbours.size, x.size - split))
+    for t in range(split, x.size):
+        p = t / period
+        p -= np.floor(p)
+        at = split + min(int(p * split), split - 1)
+        while at < 2 * split and ps[at] < p:
+            at += 1
+        while at > split and ps[at - 1] >= p:
+            at -= 1
+        sp, sx, spp, spx = 0.0, 0.0, 0.0, 0.0
+        low, high = at, at
+        for i in range(neighbours.size):
+            k = min(neighbours[i], split)
+            while high < at - k // 2 + k:
+                u, v = ps[high] - p, xs[high]
+                sp, sx, spp, spx = sp + u, sx + v, spp + u * u, spx + u * v
+                high += 1
+            while low > at - k // 2:
+                low -= 1
+                u, v = ps[low] - p, xs[low]
+                sp, sx, spp, spx = sp + u, sx + v, spp + u * u, spx + u * v
             spread = spp - sp * sp / k
             guess = sx / k
             if k >= 4 and spread > 1e-12:
                 guess -= sp / k * (spx - sp * sx / k) / spread
-            errors[t - split] = (guess - x[t]) ** 2
-        keep = max(1, int(0.94 * errors.size))
-        out[i, 0] = np.sort(errors)[:keep].mean() / 0.78
-        out[i, 1] = errors.mean()
+            errors[i, t - split] = (guess - x[t]) ** 2
+    keep = max(1, int(0.94 * (x.size - split)))
+    for i in range(neighbours.size):
+        out[i, 0] = np.partition(errors[i], keep - 1)[:keep].mean() / 0.78
+        out[i, 1] = errors[i].mean()
     return out
 
 
