@@ -72,7 +72,7 @@ def _rows(message: MessageLine, width: int, wrapped: bool, mixed: bool) -> tuple
     if not wrapped:
         return (_one_line(message, head, width),)
     used = sum(cell_len(text) for text, _ in head)
-    indent = used if used <= width // 3 else 2
+    indent = used if used <= width * 2 // 5 else 2
     lines = [] if indent == used else [""]  # a long head has a line of its own
     lines += _wrapped(message, max(1, width - indent - 1))
     first = Row((*head, (lines[0], "value")), key=(message.serial, 0))
