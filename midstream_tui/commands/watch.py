@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from ..settings import Settings
 
+LEAVE_WITHIN = 8.0
+"""Seconds after which a dashboard that was told to end is gone, whatever hangs."""
 ABOUT = "A full-screen terminal dashboard for live LLM and media streams."
 EPILOG = """\
 keys: s streams, e export, space pause, [ ] refresh, ? help, q quit
@@ -101,14 +104,26 @@ def show(sources: Sequence[str], options: Options, parsed: argparse.Namespace, s
         settings=settings,
     )
 
+    def leave() -> None:
+        _end_within(LEAVE_WITHIN, 1)
+        app.exit()  # so that the terminal is restored
+
     async def main() -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            loop.add_signal_handler(name, app.exit)  # so that the terminal is restored
+            loop.add_signal_handler(name, leave)
         await app.run_async(mouse=settings.screen.mouse)
+        _end_within(LEAVE_WITHIN, app.return_code or 0)  # a thread that reads or computes may be stuck
 
     asyncio.run(main())
     return app.return_code or 0
+
+
+def _end_within(seconds: float, status: int) -> None:
+    """The last resort: end the process with `status` should it still be there after `seconds`."""
+    guard = threading.Timer(seconds, os._exit, (status,))
+    guard.daemon = True
+    guard.start()
 
 
 def _check_screen(settings: Settings) -> None:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -118,3 +126,59 @@ def test_without_a_terminal_it_says_what_to_do() -> None:
     assert done.returncode == 2
     assert "probe" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def gone_within(process: subprocess.Popen[bytes], seconds: float = 12.0) -> int:
+    """The exit status of a process that is to end; it is ended if it does not."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+
+
+@contextmanager
+def painting(*, controlling: bool) -> Iterator[tuple[subprocess.Popen[bytes], FileIO]]:
+    """The dashboard, painting into a pty: its process and the pty's master, which sends SIGHUP when `controlling`."""
+    descriptor, slave = os.openpty()
+    master = FileIO(descriptor, "r+")
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    script = "import fcntl, runpy, termios\n"
+    script += "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n" if controlling else ""
+    script += "import sys; sys.argv = ['midstream-tui', 'sim:all', '--duration', '600']\n"
+    script += "runpy.run_module('midstream_tui', run_name='__main__')\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        env=os.environ | {"TERM": "xterm-256color"},
+    )
+    os.close(slave)
+    try:
+        seen = b""
+        while b"sim-video" not in seen:
+            assert select.select([master], [], [], 30)[0], "nothing was painted"
+            seen += master.read(65536)
+        yield process, master
+    finally:
+        master.close()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["SIGHUP", "no signal"])
+def test_it_ends_when_its_terminal_is_closed(controlling: bool) -> None:
+    with painting(controlling=controlling) as (process, master):
+        master.close()
+        assert gone_within(process) == 0
+
+
+def test_it_ends_though_its_terminal_takes_nothing_any_more() -> None:
+    with painting(controlling=False) as (process, _):
+        time.sleep(4.0)  # nobody reads: the pty is full, and so would be a queue of thirty writes
+        process.send_signal(signal.SIGTERM)
+        assert gone_within(process) == 0
