@@ -107,7 +107,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds):
         self.hub.sink = self.bus
         self.hub.on_report = self._engine_reports
         self._tasks = [asyncio.create_task(self.bus.run()), asyncio.create_task(self.pulse.run())]
-        self.painter = self.set_interval(self.refresh_ms / 1000, self.paint)
+        self.painter = self.set_interval(self.refresh_ms / 1000, self.tick)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -173,13 +173,16 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds):
         found = (screen for screen in reversed(self.screen_stack) if isinstance(screen, LiveScreen))
         return next(found, self._screen)
 
+    def tick(self) -> None:
+        """What is due at the refresh rate: the hub's own, and a paint when the link is free for it."""
+        self.hub.tick()
+        if self.live_screen.stands and self.time_to_paint():
+            self.paint()
+
     def paint(self) -> None:
         """Give every panel that is seen its newest view; a panel that would look the same does nothing."""
-        self.hub.tick()
         if not self.live_screen.stands:
             return  # the last tick of an app that is leaving
-        if not self.time_to_paint():
-            return
         now = self.hub.options.clock()
         self.paint_title(now)
         if self.paused_at is None:

@@ -8,7 +8,7 @@ from midstream_widgets import formats as f
 from midstream_widgets.overview_views import Fact, FactsView, OverviewRow, OverviewView
 
 from .metrics import Histogram
-from .progress import position
+from .progress import DURATION, position
 from .session import OBSERVABLES, Session
 from .tally import Tally
 from .trouble import Level, kinds_of, troubles
@@ -179,6 +179,7 @@ def _figures(tally: Tally) -> list[Fact]:
     return [
         Fact(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
         for name, value in list(tally.figures.items())[:_MOST_FIGURES]
+        if name != DURATION
     ]
 
 

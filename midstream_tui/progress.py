@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .tally import Tally
 
 MOST = 16
+DURATION = "duration_s"
+"""The figure by which a source tells how long it is."""
 _BAR = 8
 
 
@@ -72,7 +74,7 @@ class Progress:
 
 def position(tally: Tally) -> tuple[float, float] | None:
     """Seconds of media that came of a file, and its length; None for what is no file, or of unknown length."""
-    length = tally.figures.get("duration_s")
+    length = tally.figures.get(DURATION)
     if tally.provenance is not Provenance.FILE or not isinstance(length, int | float) or length <= 0:
         return None
     return min(max((track.seconds for track in tally.tracks.values()), default=0.0), length), float(length)

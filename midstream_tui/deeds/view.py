@@ -24,6 +24,10 @@ class ViewDeeds(Deeds):
     mouse = True
     painter: Timer | None = None
 
+    def tick(self) -> None:
+        """What is due at the refresh rate; the app's own."""
+        raise NotImplementedError
+
     def paint(self) -> None:
         """Give every panel its newest view; the app's own."""
         raise NotImplementedError
@@ -47,7 +51,7 @@ class ViewDeeds(Deeds):
         self.refresh_ms = clamp_refresh(refresh_ms)
         if self.painter is not None:
             self.painter.stop()
-            self.painter = self.set_interval(self.refresh_ms / 1000, self.paint)
+            self.painter = self.set_interval(self.refresh_ms / 1000, self.tick)
             self.paint()
 
     def action_theme(self) -> None:

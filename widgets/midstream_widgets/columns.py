@@ -44,7 +44,7 @@ def fitted(
     """The columns that find room in ``width`` cells, with their widths; the column named ``rest`` takes what is left.
 
     A column no row has anything to say in is left out. When room is short the columns of rank 0 shrink to their least
-    (names may be cut, figures may not), then the others go by rank, the greatest first. The rest is worth a third of
+    (names may be cut, figures may not), then the others go by rank, the greatest first. The rest is worth 28 % of
     the table where there is that much.
     """
     wanted: list[tuple[Column[R], int]] = []
@@ -53,7 +53,7 @@ def fitted(
         if widest or column.name == rest:
             ask = max(widest, cell_len(column.title) + 1)
             if column.name == rest:
-                ask = max(column.least, min(ask, width // 3))
+                ask = max(column.least, min(ask, width * 28 // 100))
             wanted.append((column, min(max(ask, column.least), column.most)))
 
     def excess() -> int:
