@@ -94,7 +94,7 @@ GLOSSARY: tuple[Term, ...] = (
         "system streams table facts",
         "Rate (bandwidth)",
         "B/s",
-        "bytes received in the last 3 s / 3 s, before decoding; times 8 is the bitrate",
+        "bytes received in the last 3 s / 3 s, before decoding; times 8 is the bitrate; over its life (mean) once over",
     ),
     _term(
         "system",

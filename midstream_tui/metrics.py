@@ -104,14 +104,17 @@ class Histogram:
         self.greatest = max(self.greatest, other.greatest)
 
     def quantile(self, q: float) -> float | None:
-        """The `q`-quantile (0..1) in seconds, ``None`` when nothing was counted."""
+        """The `q`-quantile (0..1) in seconds by nearest rank, ``None`` when nothing was counted.
+
+        The least value that at least `q` of all do not exceed: the p99 of a few is the greatest of them.
+        """
         if not self.count:
             return None
-        rank = q * (self.count - 1)
+        rank = max(1, math.ceil(q * self.count - 1e-9))
         seen = 0
         for index in sorted(self.buckets):
             seen += self.buckets[index]
-            if seen > rank:
+            if seen >= rank:
                 middle = 2.0 ** (_LOW + (index - 0.5) / _STEPS) if index else 0.0
                 return min(max(middle, self.least), self.greatest)
         return self.greatest

@@ -236,8 +236,9 @@ def _rows(tally: Tally, now: float) -> list[MetricsRow]:
                 provenance=_badge(tally),
                 count=track.count if track else 0,
                 bytes=track.bytes if track else 0,
-                bytes_per_s=track.speed(now, over) if track else None,
-                fps=_coarse(track.rate(now, over)) if track and kind is Kind.VIDEO else None,
+                # Nothing flows any more where a stream is over: its average is no rate of now.
+                bytes_per_s=track.speed(now, False) if track and not over else None,
+                fps=_coarse(track.rate(now, False)) if track and kind is Kind.VIDEO and not over else None,
                 tokens=tally.tokens if text else None,
                 tokens_estimated=text and tally.guessed > 0,
                 tokens_per_s=_coarse(tally.token_rate.rate(now)) if text and not over else None,

@@ -15,6 +15,7 @@ from .trouble import Level, kinds_of, troubles
 
 _STATE_STYLES = {
     State.LIVE: "good",
+    State.LISTENING: "good",
     State.FAILED: "error",
     State.ENDED: "muted",
 }
@@ -33,7 +34,9 @@ def _row(session: Session, tally: Tally, now: float, order: int) -> OverviewRow:
     found = troubles(session, tally, now)
     level = found[0].level if found else Level.OVER if tally.said is State.ENDED else Level.OK
     over = tally.over
-    flows = [flow for track in tally.tracks.values() if (flow := track.speed(now, over)) is not None]
+    # Of what is over an average would be taken for a rate of now.
+    tracks = () if over else tally.tracks.values()
+    flows = [flow for track in tracks if (flow := track.speed(now, False)) is not None]
     text, video = tally.tracks.get(Kind.TEXT), tally.tracks.get(Kind.VIDEO)
     slowest = video or tally.tracks.get(Kind.AUDIO) or text
     verdict = _telling(session, tally)
@@ -47,7 +50,7 @@ def _row(session: Session, tally: Tally, now: float, order: int) -> OverviewRow:
         alert=found[0].text if found else "",
         more=max(0, len(found) - 1),
         bytes_per_s=sum(flows) if flows else None,
-        fps=_tenth(video.rate(now, over)) if video else None,
+        fps=_tenth(video.rate(now, False)) if video and not over else None,
         tokens_per_s=_tenth(tokens),
         tokens_estimated=tally.guessed > 0,
         ttft_ms=_ms(tally.log.ttft_last),
@@ -126,13 +129,16 @@ def _track(tally: Tally, kind: Kind, now: float) -> list[Fact]:
     unit = "frames" if kind is Kind.VIDEO else "chunks"
     facts = [
         Fact(kind.capitalize(), f"{f.count(track.count)} {unit}", note=f.size(track.bytes)),
-        Fact("Rate", f.bandwidth(track.speed(now, over))),
+        Fact("Mean rate" if over else "Rate", f.bandwidth(track.speed(now, over))),
     ]
     if kind is Kind.TEXT:
         facts.append(Fact("Tokens", f.count(tally.tokens, tally.guessed > 0), note=_tokens_rate(tally, now)))
     else:
         facts.append(
-            Fact("FPS" if kind is Kind.VIDEO else "Chunks/s", f.frames(_tenth(track.rate(now, over))))
+            Fact(
+                f"{'Mean ' if over else ''}{'FPS' if kind is Kind.VIDEO else 'Chunks/s'}",
+                f.frames(_tenth(track.rate(now, over))),
+            )
         )
         if track.seconds:
             facts.append(Fact("Media time", f.duration(track.seconds)))

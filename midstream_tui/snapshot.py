@@ -173,7 +173,7 @@ def _observables(session: Session, stream: str) -> dict[str, Observable]:
             lyapunov_exponent=result.lyapunov.exponent if result.lyapunov else None,
             unit=f"1/{series.unit}" if series else "1/sample",
             is_stable=result.stable,
-            is_chaotic=result.chaotic,
+            is_chaotic=result.chaotic if result.label is not Attractor.UNKNOWN else None,
             reason=result.reason,
         )
     return found

@@ -72,7 +72,7 @@ class Observable:
     lyapunov_exponent: float | None
     unit: str
     is_stable: bool | None
-    is_chaotic: bool
+    is_chaotic: bool | None
     reason: str
 
 

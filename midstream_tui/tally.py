@@ -180,7 +180,8 @@ class Tally:
                 return State.LIVE
             if silent <= 3 * (track.gaps.read(now).quantile(0.5) or 0.0):
                 return State.LIVE
-        return State.STALLED if self.tracks else State.LIVE
+        # Bytes alone (a keep-alive, a refused message) promise nothing that could fail to come.
+        return State.STALLED if self.last_data is not None else State.LIVE
 
     def active(self, kind: Kind, now: float) -> bool:
         """Whether data of `kind` is flowing now."""

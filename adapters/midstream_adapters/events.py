@@ -37,6 +37,7 @@ class State(StrEnum):
     """Life of a stream. ``STALLED`` is derived from silence; the others are said by its supervisor."""
 
     CONNECTING = "connecting"
+    LISTENING = "listening"
     LIVE = "live"
     STALLED = "stalled"
     RECONNECTING = "reconnecting"

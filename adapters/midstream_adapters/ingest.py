@@ -214,7 +214,7 @@ class Door:
         present = sum(guest.present for guest in self.guests.values())
         token = "token needed" if self.token is not None else f"no token needed: {TOKEN} is not set"
         text = f"listening on {self.address} ({token}), {present} sending"
-        sink.emit(StateChanged(self.stream, now, State.CONNECTING, f"{text}; {note}" if note else text))
+        sink.emit(StateChanged(self.stream, now, State.LISTENING, f"{text}; {note}" if note else text))
         sink.emit(Figures(self.stream, now, {"senders": present, "senders refused": self.turned_away}))
 
 

@@ -140,7 +140,7 @@ class RTMPListener:
         stream, now = self._info.stream, self._options.clock()
         key = "key required" if self._key is not None else "any key"
         text = f"listening on {self._address(self.port)} ({key}), {self._live} publishing"
-        sink.emit(StateChanged(stream, now, State.CONNECTING, f"{text}; {note}" if note else text))
+        sink.emit(StateChanged(stream, now, State.LISTENING, f"{text}; {note}" if note else text))
         values: dict[str, float | str] = {"publishers": self._live, "publishers_refused": self._refused}
         sink.emit(Figures(stream, now, values))
 

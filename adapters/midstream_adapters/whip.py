@@ -145,7 +145,7 @@ class WhipListener:
         stream, now = self._info.stream, self._options.clock()
         token = "token needed" if self._token else f"no token needed: {TOKEN} is not set"
         text = f"listening on {self._address()} ({token}), {len(self._sessions)} publishing"
-        self._sink.emit(StateChanged(stream, now, State.CONNECTING, f"{text}; {note}" if note else text))
+        self._sink.emit(StateChanged(stream, now, State.LISTENING, f"{text}; {note}" if note else text))
         self._sink.emit(Figures(stream, now, {"publishers": len(self._sessions), "refused": self._refused}))
 
     # -- HTTP

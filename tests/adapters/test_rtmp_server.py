@@ -229,7 +229,7 @@ async def test_what_can_not_be_decoded_fails_alone() -> None:
             await end.until("never")
         await until(lambda: states(sink, "in/1")[-1] is State.FAILED)
         assert "can't be decoded" in reason(sink, "in/1")
-        assert states(sink, "in")[-1] is State.CONNECTING
+        assert states(sink, "in")[-1] is State.LISTENING
 
 
 async def test_spoilt_connections_leave_the_listener_well(film: Path) -> None:  # noqa: F811

@@ -150,6 +150,21 @@ def test_a_live_stream_that_falls_silent_is_stalled_and_comes_back(
     assert session.streams["cam"].state(clock.now) is State.LIVE
 
 
+def test_bytes_without_data_are_no_stall(session: Session, clock: FakeClock) -> None:
+    session.apply(opened("s", clock.now))
+    session.apply(live("s", clock.now))
+    session.apply(BytesReceived("s", clock.now, Kind.TEXT, 74))
+    clock.advance(60.0)
+    assert session.state().streams["s"].state == "live"
+
+
+def test_too_few_samples_are_not_called_orderly(session: Session, clock: FakeClock) -> None:
+    session.apply(TextChunk("s", clock.now, "x", reward=0.5))
+    report = AnalysisReport({("s", "reward"): verdict("s", "reward", Attractor.UNKNOWN, 0.0)}, {}, None)
+    session.take(report)
+    assert session.state().streams["s"].observables["reward"].is_chaotic is None
+
+
 def test_a_slow_stream_is_not_stalled(session: Session, clock: FakeClock) -> None:
     session.apply(live("slow", clock.now))
     for _ in range(6):

@@ -32,6 +32,7 @@ from midstream_tui.glossary import GLOSSARY, terms
 from midstream_tui.hub import Hub, Source
 from midstream_tui.models import SPEECH, VISION, has, loading, with_models
 from midstream_tui.palette import Commands
+from midstream_tui.present import metrics_view, status_view
 from midstream_tui.present_overview import facts_view, overview_view
 from midstream_tui.progress import MOST, Progress, position
 from midstream_tui.screens.detail import DetailScreen
@@ -145,6 +146,23 @@ def test_chaos_is_told_when_it_is_sure_and_instability(clock: FakeClock) -> None
     assert said(session, clock) == [(Level.NOTE, "unstable luma")]
     assert headline(session, clock.now).level is Level.OK  # a note does not shout
     assert overview_view(session, clock.now).rows[0].attractor is Attractor.STOCHASTIC
+
+
+def test_a_listener_that_waits_is_no_trouble(clock: FakeClock) -> None:
+    session = Session(clock)
+    session.apply(opened("in", clock.now))
+    session.apply(StateChanged("in", clock.now, State.LISTENING, "listening on ws+listen://127.0.0.1:8787"))
+    assert headline(session, clock.now).level is Level.OK
+    assert status_view(session, clock.now).lines[0].state == "listening"
+
+
+def test_what_is_over_has_no_rate_of_now(clock: FakeClock) -> None:
+    session = Session(clock)
+    for _ in range(20):
+        session.apply(TextChunk("s", clock.advance(0.1), "word", nbytes=1000))
+    session.apply(StateChanged("s", clock.now, State.ENDED))
+    assert [row.bytes_per_s for row in metrics_view(session, clock.now).rows] == [None]
+    assert [row.bytes_per_s for row in overview_view(session, clock.now).rows] == [None]
 
 
 def test_the_headline_names_the_worst_and_counts_the_others(clock: FakeClock) -> None:

@@ -25,6 +25,7 @@ class Glyph(NamedTuple):
 
 STATES = {
     "connecting": Glyph("◌", "connecting", "warning"),
+    "listening": Glyph("○", "listening", "good"),
     "live": Glyph("●", "live", "good"),
     "stalled": Glyph("◐", "stalled", "warning"),
     "reconnecting": Glyph("↻", "reconnecting", "warning"),
