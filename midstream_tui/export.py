@@ -86,9 +86,11 @@ def to_png(svg: str) -> bytes:
     program = renderer()
     if program is None:
         raise OSError("no rsvg-convert here (Debian: librsvg2-bin)")
-    # Runs of spaces are the picture of a terminal; without this librsvg takes them for one.
-    preserved = svg.replace("<text ", '<text xml:space="preserve" ')
-    done = subprocess.run([program, "-f", "png"], input=preserved.encode(), capture_output=True, timeout=60)
+    from .svg_cells import on_grid  # loads Rich, which headless modes do without
+
+    done = subprocess.run(
+        [program, "-f", "png"], input=on_grid(svg).encode(), capture_output=True, timeout=60
+    )
     if done.returncode:
         raise OSError(f"rsvg-convert: {done.stderr.decode(errors='replace').strip()[:200]}")
     return done.stdout
