@@ -19,15 +19,21 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
-LATE = 0.05
-"""Seconds that output may wait, or an answer be later than the fastest one, before the link is behind."""
-ASK_EVERY = 0.5
-LOST = 5.0
+LATE, ANSWER_LATE = 0.05, 0.1
+"""Seconds that a write may wait, or an answer be later than the fastest one, before the link is behind."""
+ASK_EVERY, ASK_BEHIND = 0.5, 8192
+"""Seconds, or characters written, after which the terminal is asked again how far it is."""
+WINDOW = (32768, 1 << 20)
+"""Least and most characters on their way to a terminal that answers: doubled by an answer in time, halved by a late
+one, as TCP's congestion window is."""
+FARTHEST = 0.5
+"""Seconds that the way there and back takes at most; more than that is waiting."""
+LOST = 10.0
 """Seconds after which an answer is not waited for any more."""
 GRACE = 3.0
 """Seconds that a leaving app waits for the terminal to take what gives it back."""
 QUESTION = "\x1b[?2026$p"  # DECRQM: a terminal that knew it at the start answers it always
-_CHUNK, _GATHER = 4096, 32768
+_CHUNK, _GATHER = 8192, 32768
 
 
 class Outlet:
@@ -43,14 +49,15 @@ class Outlet:
         self._fd = file.fileno()
         self._encoding = file.encoding or "utf-8"
         self._lost, self._clock = lost, clock
-        self._lock = threading.Lock()
         self._parts: list[bytes] = []
         self._gathered = 0
-        self._queued = self._taken = 0  # characters
-        self._marks: deque[tuple[int, float]] = deque()  # (all queued by then, when)
+        self._queued = 0  # characters, in all
+        self._writing: float | None = None  # since when
         self._asked: float | None = None
         self._next_question = 0.0
-        self._answers: deque[float] = deque(maxlen=60)  # seconds each
+        self._asked_at = self._shown = 0  # `_queued` at the question, and at the last that was answered
+        self._window = WINDOW[0]
+        self._answers: deque[float] = deque(maxlen=600)  # seconds each
         self._trusted = True
         self.answers = False
         """Whether this terminal answers questions."""
@@ -62,46 +69,49 @@ class Outlet:
 
     def queued(self, characters: int) -> None:
         """So much was handed to the writer thread."""
-        with self._lock:
-            self._queued += characters
-            self._marks.append((self._queued, self._clock()))
+        self._queued += characters
 
     @property
     def waiting(self) -> float:
-        """Seconds that the oldest output has been waiting; 0.0 when the terminal has taken all."""
-        with self._lock:
-            while self._marks and self._marks[0][0] <= self._taken:
-                self._marks.popleft()
-            return self._clock() - self._marks[0][1] if self._marks and not self.gone else 0.0
+        """Seconds that the writer thread has been at what it writes; 0.0 when the terminal has taken all.
 
-    @property
-    def pending(self) -> int:
-        """Characters that the terminal has not taken."""
-        return 0 if self.gone else self._queued - self._taken
+        Output that the thread has not come to is not counted: that would be our own slowness.
+        """
+        since = self._writing
+        return 0.0 if since is None or self.gone else self._clock() - since
 
     def behind(self) -> bool:
         """Whether more output now would only be late."""
         if self.waiting > LATE:
             return True
+        self._forget_lost()
         asked = self._asked
         if asked is None or not self._trusted:
             return False
-        late = self._clock() - asked
-        if late > LOST:  # lost on its way, say by a multiplexer without a client: not to be held up by again
+        return self._late(self._clock() - asked) or self._queued - self._shown > self._window
+
+    def _late(self, seconds: float) -> bool:
+        return seconds > min(FARTHEST, min(self._answers, default=0.0)) + ANSWER_LATE
+
+    def _forget_lost(self) -> None:
+        """An answer lost on its way, say by a multiplexer without a client, holds up once and then no more."""
+        asked = self._asked  # an answer may come in between, on the thread that reads
+        if asked is not None and self._clock() - asked > LOST:
             self._asked, self._trusted = None, False
-            return False
-        return late > (min(self._answers) if self._answers else LATE) + LATE
 
     # -- questions
 
     def question(self) -> str:
         """What to write behind a paint: a question when one is due, else ""."""
         now = self._clock()
-        if self._asked is not None and now - self._asked > LOST:
-            self._asked, self._trusted = None, False
-        if not self.answers or self._asked is not None or now < self._next_question or self.given_up.is_set():
+        self._forget_lost()
+        if not self.answers or self._asked is not None or self.given_up.is_set():
+            return ""
+        much = self._trusted and self._queued - self._asked_at >= ASK_BEHIND
+        if now < self._next_question and not much:
             return ""
         self._asked, self._next_question = now, now + (ASK_EVERY if self._trusted else LOST)
+        self._asked_at = self._queued
         return QUESTION
 
     def answered(self) -> None:
@@ -109,7 +119,10 @@ class Outlet:
         asked, self._asked = self._asked, None
         self.answers = self._trusted = True
         if asked is not None:
-            self._answers.append(self._clock() - asked)
+            took, self._shown = self._clock() - asked, self._asked_at
+            window = self._window // 2 if self._late(took) else 2 * self._window
+            self._window = max(WINDOW[0], min(WINDOW[1], window))
+            self._answers.append(took)
 
     @property
     def unanswered(self) -> bool:
@@ -130,11 +143,11 @@ class Outlet:
         return len(text)
 
     def flush(self) -> None:
-        data, characters = b"".join(self._parts), self._gathered
+        data = b"".join(self._parts)
         self._parts, self._gathered = [], 0
+        self._writing = self._clock()
         self._push(memoryview(data))
-        with self._lock:
-            self._taken += characters
+        self._writing = None
 
     def _push(self, data: memoryview) -> None:
         while data and not self.gone and not self.given_up.is_set():

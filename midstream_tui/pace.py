@@ -8,7 +8,7 @@ LONGEST = 5.0
 """Seconds between two repaints, at most."""
 STEP = 1.5
 WINDOW = 1.0
-"""Seconds, at least, over which the link is judged."""
+"""Seconds, at least, over which the link is judged; two busy windows in a row are needed to call it slow."""
 BUSY, IDLE = 0.5, 0.1
 """Shares of a window in which output waits: from `BUSY` on repaints get rarer, below `IDLE` more frequent. Between them
 all stays, and half of the link stays free for what keys bring about."""
@@ -28,6 +28,7 @@ class Pace:
         self._slow = 0.0  # the interval that the link allows; 0 when it keeps up
         self._painted = self._from = self._seen = self._idle_since = clock()
         self._waited = 0.0
+        self._busy = 0  # windows in a row
         self._behind = False
         self._patience = PATIENCE
         self._tried: float | None = None
@@ -60,7 +61,8 @@ class Pace:
     def _judge(self, busy: float, now: float, wish: float) -> None:
         if busy >= IDLE:
             self._idle_since = now
-        if busy >= BUSY:
+        self._busy = self._busy + 1 if busy >= BUSY else 0
+        if self._busy >= 2:
             if self._tried is not None and now - self._tried < 2 * self._patience:
                 self._patience = min(MOST_PATIENCE, 2 * self._patience)
             self._tried = None

@@ -45,10 +45,14 @@ class Terminal:
                 if not data:
                     self._reap()
                     return
-                self.raw += data
-                # pyte does not know the private forms that Textual asks terminals with
-                with contextlib.suppress(Exception):
-                    self._stream.feed(data)
+                self.feed(data)
+
+    def feed(self, data: bytes) -> None:
+        """Let the terminal show `data`."""
+        self.raw += data
+        # pyte does not know the private forms that Textual asks terminals with
+        with contextlib.suppress(Exception):
+            self._stream.feed(data)
 
     def until(self, holds: Callable[[], bool], seconds: float = 30.0) -> None:
         """Read until `holds()`; fails with the screen when it does not in time."""
