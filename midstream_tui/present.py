@@ -287,7 +287,7 @@ def message_line(session: Session, message: Message) -> MessageLine:
         text=text,
         tokens=message.tokens,
         tokens_estimated=message.tokens_estimated,
-        move=message.move,
+        move=message.move.replace("_", "-"),  # as Pattern Detection has it
         open=message.open,
         simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
     )

@@ -8,6 +8,7 @@ from midstream_widgets import formats as f
 from midstream_widgets.overview_views import Fact, FactsView, OverviewRow, OverviewView
 
 from .metrics import Histogram
+from .present_quality import lasts
 from .progress import DURATION, position
 from .session import OBSERVABLES, Session
 from .tally import Tally
@@ -83,7 +84,7 @@ def facts_view(session: Session, stream: str, now: float) -> FactsView:
         return FactsView()
     groups = [_identity(session, tally, now)]
     groups += [group for kind in sorted(tally.kinds) if (group := _track(tally, kind, now))]
-    groups += [_turns(tally, now), _trouble(tally), _figures(tally)]
+    groups += [_turns(tally, now), _trouble(tally, now), _figures(tally)]
     return FactsView(
         stream=tally.stream,
         alerts=tuple((int(found.level), found.text) for found in troubles(session, tally, now)),
@@ -170,10 +171,15 @@ def _turns(tally: Tally, now: float) -> list[Fact]:
     return facts
 
 
-def _trouble(tally: Tally) -> list[Fact]:
+def _trouble(tally: Tally, now: float) -> list[Fact]:
     facts = [Fact(f"Dropped, {where}", f.count(count), "warning") for where, count in tally.drops.items()]
     facts += [
-        Fact(what.capitalize(), f.count(count.times), "warning", f"{count.seconds:.1f} s")
+        Fact(
+            what.capitalize(),
+            f.count(count.times),
+            "warning",
+            f"{count.seconds + lasts(tally, what, now):.1f} s",
+        )
         for what, count in tally.impairments.counts.items()
     ]
     facts += [Fact(f"Saw {label}", f.count(count), "pattern") for label, count in tally.seen.items()]

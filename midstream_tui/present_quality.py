@@ -27,6 +27,12 @@ def open_flaws(tally: Tally, now: float) -> tuple[Flaw, ...]:
     return tuple(found.values())
 
 
+def lasts(tally: Tally, what: str, now: float) -> float:
+    """Seconds for which impairments of that name have lasted that are not over; 0 when there is none."""
+    found = () if tally.over else tally.impairments.open.values()
+    return sum(_lasts(tally, event, now) for event in found if event.what == what)
+
+
 def last_flaw(tally: Tally) -> Flaw | None:
     """What was wrong last, and how long; nothing of what has no length."""
     past = tally.impairments.past
