@@ -30,6 +30,7 @@ from .screens.dashboard import DashboardScreen
 from .screens.live import LiveScreen, Moment
 from .session import Area
 from .settings import Settings
+from .textual_faults import mend
 from .themes import DEFAULT_THEME, MIDSTREAM_MONO, THEMES
 from .trouble import headline
 from .watchman import EVERY, Watchman
@@ -48,6 +49,9 @@ def _commands() -> type[Provider]:
     from .palette import Commands  # loads with the palette
 
     return Commands
+
+
+mend()
 
 
 class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds):

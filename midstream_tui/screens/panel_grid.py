@@ -57,9 +57,17 @@ class PanelGrid(Container):
         return self.layouts[self.at]
 
     def shown(self) -> list[str]:
-        """Names of the panels to be seen now."""
+        """Names of the panels to be seen now; one at least.
+
+        A layout may list fewer panels when the terminal becomes narrow, and those may be just the ones that the user
+        switched off: then they are shown all the same.
+        """
         if self.alone is not None:
             return [self.alone]
+        listed = self.lines.panels(size_class(self.app.size.width))
+        return self._chosen() or [name for child in self.children if (name := child.id) and name in listed]
+
+    def _chosen(self) -> list[str]:
         listed = self.lines.panels(size_class(self.app.size.width))
         return [
             name
@@ -78,7 +86,7 @@ class PanelGrid(Container):
         """Show or hide a panel; the last one stays: returns False and changes nothing."""
         self.alone = None
         self.switched ^= {name}
-        if not self.shown():
+        if not self._chosen():
             self.switched ^= {name}
             return False
         self.settle()

@@ -543,6 +543,32 @@ async def test_options_of_a_source_connect_it_anew(pilot: Pilot[None]) -> None:
     assert list(app.hub.sources) == [name]
 
 
+async def test_page_keys_in_a_list_without_room(pilot: Pilot[None]) -> None:
+    await pilot.press("i")
+    await pilot.pause()
+    await pilot.resize_terminal(15, 4)
+    await pilot.pause()
+    for listed in app_of(pilot).screen.query(OptionList):
+        listed.highlighted = 0
+        listed.action_page_up()
+        listed.action_page_down()
+    await pilot.resize_terminal(120, 40)
+    assert app_of(pilot).return_code is None
+
+
+async def test_a_panel_stays_when_a_narrow_layout_lists_only_those_switched_off(pilot: Pilot[None]) -> None:
+    screen = app_of(pilot).screen
+    assert isinstance(screen, LiveScreen)
+    for layout, lines in enumerate(screen.grid.layouts):
+        screen.use_layout(layout)
+        screen.grid.switched = set(lines.panels("narrow"))
+        await pilot.resize_terminal(60, 18)
+        await pilot.press("z", "z", "1")
+        await pilot.pause()
+        assert [panel for panel in screen.all_panels() if panel.display]
+        await pilot.resize_terminal(120, 40)
+
+
 async def test_a_live_screen_fits_every_breakpoint_while_it_is_resized(pilot: Pilot[None]) -> None:
     app = app_of(pilot)
     for keys in SCREENS.values():
