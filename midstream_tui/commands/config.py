@@ -27,7 +27,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Print, check or write; return 0 when the settings are right."""
-    from ..settings_file import SettingsError, load_settings, settings_path
+    from ..settings_file import SettingsError, line_of, load_settings, settings_path
     from ..settings_text import as_toml
 
     path = settings_path()
@@ -41,6 +41,14 @@ def run(parsed: argparse.Namespace) -> int:
     except SettingsError as error:
         raise Refusal(str(error)) from None
     if parsed.check:
+        from .watch import check_looks
+
+        try:
+            check_looks(settings)  # what the file alone can't tell: which themes, ids and keys there are
+        except Refusal as refusal:
+            place = ("screen", "theme") if str(refusal).startswith("screen") else ("keys",)
+            line = line_of(path.read_text(encoding="utf-8"), place) if path.exists() else None
+            raise Refusal(f"{path}{f':{line}' if line else ''}: {refusal}") from None
         print(f"{path}: {'is right' if path.exists() else 'there is none, the defaults hold'}")
     else:
         sys.stdout.write(

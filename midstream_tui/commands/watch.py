@@ -126,8 +126,8 @@ def _end_within(seconds: float, status: int) -> None:
     guard.start()
 
 
-def _check_screen(settings: Settings) -> None:
-    """Raise `Refusal` at a theme, keys or graphics that can't be."""
+def check_looks(settings: Settings) -> None:
+    """Raise `Refusal` at a theme or keys that can't be."""
     from textual.theme import BUILTIN_THEMES
 
     from ..themes import THEMES
@@ -141,6 +141,11 @@ def _check_screen(settings: Settings) -> None:
 
         if problems := keymap_problems(scopes(), settings.keys):
             raise Refusal(f"keys: {problems[0]}{f' (and {len(problems) - 1} more)' if problems[1:] else ''}")
+
+
+def _check_screen(settings: Settings) -> None:
+    """Raise `Refusal` at a theme, keys or graphics that can't be."""
+    check_looks(settings)
     if settings.screen.graphics != "off":
         from midstream_widgets.charts.graphics import GraphicsError, enable
 

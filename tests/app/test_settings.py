@@ -163,6 +163,14 @@ def test_config_shows_and_complains(
     path.write_text("[screen]\nrefresh_ms = 1\n")
     assert cli.main(["config", "--check"]) == 2
     assert f"midstream-tui: {path}:2: screen.refresh_ms" in capsys.readouterr().err
+    for text, said in (
+        ('# none\n[screen]\ntheme = "nope"\n', ":3: screen.theme: no theme 'nope'"),
+        ('[keys]\n"view.theme" = "q"\n', ":1: keys: key 'q' is both"),
+        ('[keys]\n"view.nope" = "x"\n', ":1: keys: "),
+    ):
+        path.write_text(text)
+        assert cli.main(["config", "--check"]) == 2
+        assert f"midstream-tui: {path}{said}" in capsys.readouterr().err
 
 
 def test_lines_are_found_where_keys_are_quoted_or_dotted() -> None:
