@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,8 @@ from midstream_adapters.redact import redact
 from .alerts import Alert
 
 MOST_AT_ONCE = 4
+MOST_WAITING = 128
+"""Notifications that are under way or wait for their turn: a hundred streams may be lost in one second."""
 TIMEOUT = 10.0
 
 
@@ -49,7 +51,9 @@ class Notifier:
         self._command, self._webhook, self._wall, self._failed = list(command), webhook, wall, on_failure
         self._tasks: set[asyncio.Task[None]] = set()
         self.shed = 0
-        """Notifications that were not sent, because `MOST_AT_ONCE` were still under way."""
+        """Notifications that were not sent, because `MOST_WAITING` were still to be sent; each storm is told once."""
+        self._turn = asyncio.Semaphore(MOST_AT_ONCE)
+        self._full = False
 
     def tell(self, alert: Alert) -> None:
         """Send `alert` off; returns at once."""
@@ -57,10 +61,16 @@ class Notifier:
         for wanted, send in ((self._command, self._run), (self._webhook, self._post)):
             if not wanted:
                 continue
-            if len(self._tasks) >= MOST_AT_ONCE:
+            if len(self._tasks) >= MOST_WAITING:
                 self.shed += 1
+                if not self._full:
+                    self._full = True
+                    self._failed(
+                        f"alerts: {MOST_WAITING} notifications wait to be sent; no more until they are"
+                    )
                 continue
-            task = asyncio.get_running_loop().create_task(send(body))
+            self._full = False
+            task = asyncio.get_running_loop().create_task(self._in_turn(send, body))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -69,6 +79,10 @@ class Notifier:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _in_turn(self, send: Callable[[bytes], Awaitable[None]], body: bytes) -> None:
+        async with self._turn:
+            await send(body)
 
     async def _run(self, body: bytes) -> None:
         name = self._command[0]

@@ -85,11 +85,24 @@ async def test_a_webhook_that_is_not_there_is_told() -> None:
 
 
 async def test_a_storm_of_alerts_is_shed_and_counted() -> None:
-    notifier = Notifier(["sleep", "60"], "", wall)
-    for _ in range(10):
+    failures: list[str] = []
+    notifier = Notifier(["sleep", "60"], "", wall, failures.append)
+    for _ in range(notify.MOST_WAITING + 6):
         notifier.tell(BEGAN)
     assert notifier.shed == 6
+    assert len(failures) == 1
+    assert "wait to be sent" in failures[0]
     await asyncio.sleep(0.05)
     await asyncio.wait_for(notifier.close(), 10)
     await asyncio.sleep(0)
     assert not notifier._tasks
+
+
+async def test_alerts_that_begin_together_all_arrive(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    notifier = Notifier(["sh", "-c", f"cat >> {out}; echo >> {out}"], "", wall)
+    for _ in range(20):
+        notifier.tell(BEGAN)
+    assert notifier.shed == 0
+    await asyncio.wait(notifier._tasks, timeout=20)
+    assert len(out.read_text().split("\n")) == 21
