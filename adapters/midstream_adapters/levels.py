@@ -6,6 +6,8 @@ numpy only, on small arrays, so that no call holds the interpreter for more than
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,21 @@ def sample_levels(samples: Samples) -> tuple[float, float]:
     if peak > _LOUDEST:
         flat, peak = np.clip(flat, -_LOUDEST, _LOUDEST), _LOUDEST
     return math.sqrt(float(np.dot(flat, flat)) / flat.size), peak
+
+
+def chunk_levels(samples: Samples, lengths: Sequence[int]) -> tuple[list[float], list[float]]:
+    """`sample_levels` of adjoining pieces, `lengths` long, of finite `samples` of shape (channels, n): (rms, peaks)."""
+    if len(lengths) < 2 or 0 in lengths:
+        bounds = [0, *accumulate(lengths)]
+        each = [sample_levels(samples[:, start:end]) for start, end in pairwise(bounds)]
+        return [rms for rms, _ in each], [peak for _, peak in each]
+    starts = [0, *accumulate(lengths[:-1])]
+    peaks = np.maximum.reduceat(np.abs(samples).max(axis=0), starts)
+    if peaks.max() > _LOUDEST:
+        samples, peaks = np.clip(samples, -_LOUDEST, _LOUDEST), np.minimum(peaks, _LOUDEST)
+    squares = np.add.reduceat(np.einsum("cn,cn->n", samples, samples), starts, dtype=np.float64)
+    rms = np.sqrt(squares / (np.array(lengths) * samples.shape[0]))
+    return rms.tolist(), peaks.tolist()
 
 
 def clipped_samples(samples: Samples, peak: float) -> int:

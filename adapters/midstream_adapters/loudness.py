@@ -10,6 +10,7 @@ import av.error
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 from av.filter.context import FilterContext
+from av.frame import Frame
 
 EVERY_S = 1.0
 """Seconds of sound between two readings."""
@@ -63,15 +64,16 @@ class LoudnessMeter:
         if self._out is None or not self._waiting:
             return None
         self._waiting = 0
-        read: Mapping[str, str] = {}
+        last: Frame | None = None  # the filter gives one for each 100 ms
         try:
             while True:
-                read = self._out.pull().metadata
+                last = self._out.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             pass
         except (av.FFmpegError, ValueError):
             self._refuse()
             return None
+        read = last.metadata if last is not None else None
         return self._figures(read) if read else None
 
     def _open(self, frame: AudioFrame) -> None:

@@ -20,7 +20,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from .base import Clock
 from .events import AudioChunk, VideoFrame
-from .levels import Picture, Samples, clipped_samples, full_scale, picture_levels, sample_levels
+from .levels import Picture, Samples, chunk_levels, clipped_samples, full_scale, picture_levels
 from .loudness import LoudnessMeter
 from .pictures import Pictures, Shot
 
@@ -28,6 +28,8 @@ VIEW = 160
 """Most pixels of a small view, either way."""
 RATE = 16_000
 """Hz of the mono samples that go with a chunk: what speech models and level meters take."""
+TOGETHER_S = 0.25
+"""Seconds of sound that are worked up together where nobody waits for them."""
 _COUNTED_PLANES = 7
 """Planes that PyAV can count. At 8, libav's own number of them, it reads on behind their end, and what it then takes
 for more of them ends the process (PyAV 18.1, plain 7.1 sound)."""
@@ -105,17 +107,21 @@ class VideoTap:
 class AudioTap:
     """Turns decoded sound into `AudioChunk` events, resampled by one resampler for as long as the format stays.
 
-    With ``hold`` the newest chunk is kept back until the next comes, so that `flush` can add the resampler's last
-    samples to it; without, a live source gets each chunk at once and loses the last few samples at its end.
+    With ``hold`` some frames are worked up together, which costs a fraction of doing each alone, and the newest chunk
+    is kept back until more come, so that `flush` can add the resampler's last samples to it; without, a live source
+    gets each chunk at once and loses the last few samples at its end.
     """
 
     def __init__(self, stream: str, clock: Clock, hold: bool = True) -> None:
         self._stream = stream
         self._clock = clock
         self._hold = hold
+        self._waiting: list[tuple[AudioFrame, int]] = []
+        self._waiting_samples = 0
         self._held: AudioChunk | None = None
         self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
+        self._taken = self._given = 0  # samples of this format, in and out of the resampler
         self._loudness = LoudnessMeter()
         self._told: dict[str, float | str] | None = None
         self._packer: AudioResampler | None = None
@@ -126,36 +132,23 @@ class AudioTap:
         Raises:
             av.FFmpegError, ValueError: libav can't convert these samples.
         """
-        rate, channels = frame.sample_rate, frame.layout.nb_channels
-        form = (frame.format.name, frame.layout.name, rate)
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
             yield from self.flush()
-            self._resampler, self._format = AudioResampler("flt", "mono", RATE, options=_MIX), form
-            self._packer = AudioResampler(frame.format.packed.name, frame.layout, rate)
+            self._resampler = AudioResampler("flt", "mono", RATE, options=_MIX)
+            self._packer = AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate)
+            self._taken = self._given = 0
             self._loudness = LoudnessMeter()
-        pcm = full_scale(self._pcm(frame))
-        rms, peak = sample_levels(pcm)
-        self._told = self._loudness.push(frame, peak) or self._told
-        chunk = AudioChunk(
-            self._stream,
-            self._clock(),
-            self._resample(frame),
-            RATE,
-            rate,
-            channels,
-            frame.time,
-            frame.samples / rate,
-            rms,
-            peak,
-            nbytes,
-            clipped_samples(pcm if frame.format.is_planar else pcm.reshape(-1, channels).T, peak),
-        )
-        if not self._hold:
-            yield chunk
-            return
-        if self._held is not None:
-            yield self._held
-        self._held = chunk
+            chunks = self._chunks([(frame, nbytes)])  # alone: if it is refused, so will be all others
+            self._format = form
+        else:
+            self._waiting.append((frame, nbytes))
+            self._waiting_samples += frame.samples
+            enough = self._waiting_samples >= TOGETHER_S * frame.sample_rate
+            if self._hold and not enough and not _uncounted(frame):
+                return
+            chunks = self._work()
+        yield from self._release(chunks)
 
     def loudness(self) -> dict[str, float | str] | None:
         """Figures of loudness, by name, when a second has passed since they were last given; else None."""
@@ -163,7 +156,8 @@ class AudioTap:
         return told
 
     def flush(self) -> Iterator[AudioChunk]:
-        """The chunk kept back, if any, with the resampler's last samples; the next frame starts anew."""
+        """The chunks kept back, the last with the resampler's last samples; the next frame starts anew."""
+        yield from self._release(self._work())
         self._told = self._loudness.read() or self._told
         tail = self._resample(None)
         self._resampler = self._format = None
@@ -173,14 +167,77 @@ class AudioTap:
             yield replace(self._held, samples=samples)
             self._held = None
 
+    def _release(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
+        """What may leave now that `chunks` are next: all, or all but the last."""
+        if not self._hold or not chunks:
+            return chunks
+        held, self._held = self._held, chunks[-1]
+        return chunks[:-1] if held is None else [held, *chunks[:-1]]
+
+    def _work(self) -> list[AudioChunk]:
+        waiting, self._waiting, self._waiting_samples = self._waiting, [], 0
+        return self._chunks(waiting) if waiting else []
+
+    def _chunks(self, waiting: list[tuple[AudioFrame, int]]) -> list[AudioChunk]:
+        """The chunks of frames of one format; ``waiting`` pairs each with its bytes."""
+        first = waiting[0][0]
+        rate, channels = first.sample_rate, first.layout.nb_channels
+        whole, pcm = self._joined([frame for frame, _ in waiting])
+        resampled = self._resample(whole)
+        sound = full_scale(pcm)
+        sound = sound if len(sound) == channels else sound.reshape(-1, channels).T
+        lengths = [frame.samples for frame, _ in waiting]
+        rms, peaks = chunk_levels(sound, lengths)
+        self._told = self._loudness.push(whole, max(peaks)) or self._told
+        chunks, start, cut, now = [], 0, 0, self._clock()
+        for (frame, nbytes), length, level, peak in zip(waiting, lengths, rms, peaks, strict=True):
+            end = start + length
+            # Samples are with the chunk they were made of; what the resampler still has goes to the next.
+            until = (
+                round((self._taken + end) * RATE / rate) - self._given
+                if frame is not waiting[-1][0]
+                else None
+            )
+            samples = resampled[cut:until]
+            clipped = clipped_samples(sound[:, start:end], peak)
+            chunks.append(
+                AudioChunk(
+                    self._stream,
+                    now,
+                    samples,
+                    RATE,
+                    rate,
+                    channels,
+                    frame.time,
+                    length / rate,
+                    level,
+                    peak,
+                    nbytes,
+                    clipped,
+                )
+            )
+            start, cut = end, cut + samples.size
+        self._taken += start
+        self._given += resampled.size
+        return chunks
+
+    def _joined(self, frames: list[AudioFrame]) -> tuple[AudioFrame, npt.NDArray[Any]]:
+        """Frames of one format as one, and its samples: of shape (channels, n), or (1, n * channels) where packed."""
+        pieces = [self._pcm(frame) for frame in frames]
+        if len(frames) == 1:
+            return frames[0], pieces[0]
+        first, pcm = frames[0], np.concatenate(pieces, axis=1)
+        whole = AudioFrame.from_ndarray(pcm, first.format.name, first.layout)
+        whole.sample_rate, whole.time_base, whole.pts = first.sample_rate, first.time_base, first.pts
+        return whole, pcm
+
     def _pcm(self, frame: AudioFrame) -> npt.NDArray[Any]:
-        """The samples of `frame` as PyAV has them, planar ones always of shape (channels, n)."""
-        channels = frame.layout.nb_channels
-        if channels <= _COUNTED_PLANES or not frame.format.is_planar:
+        """The samples of `frame` as PyAV has them, those of many planes packed."""
+        if not _uncounted(frame):
             return frame.to_ndarray()
         assert self._packer is not None
-        packed = [out.to_ndarray()[0] for out in self._packer.resample(frame) if out is not None]
-        return np.concatenate(packed).reshape(-1, channels).T
+        packed = [out.to_ndarray() for out in self._packer.resample(frame) if out is not None]
+        return np.concatenate(packed, axis=1)
 
     def _resample(self, frame: AudioFrame | None) -> Samples:
         if self._resampler is None:
@@ -200,3 +257,8 @@ class AudioTap:
             samples = np.nan_to_num(samples)
         samples.flags.writeable = False
         return samples
+
+
+def _uncounted(frame: AudioFrame) -> bool:
+    """Whether `frame` has more planes than PyAV can count: it is worked up alone."""
+    return frame.format.is_planar and frame.layout.nb_channels > _COUNTED_PLANES
