@@ -16,6 +16,7 @@ from textual.widgets import Button, Checkbox, Label, Select, Static
 from midstream_tui.bindings import MODAL
 from midstream_tui.export import renderer
 from midstream_tui.screens.key_line import KeyLine
+from midstream_tui.screens.tick import Tick
 
 FORMATS = {
     "json": "JSON: the state of everything",
@@ -53,7 +54,7 @@ class ExportScreen(ModalScreen[ExportWish | None]):
             box.border_title = Content("Export")
             for name, about in FORMATS.items():
                 usable = name != "png" or renderer() is not None
-                yield Checkbox(about, name == "json", disabled=not usable, compact=True, id=name)
+                yield Tick(name == "json", usable, name, about)
             if renderer() is None:
                 yield Static(Content("PNG needs rsvg-convert (Debian: librsvg2-bin)"), classes="note")
             with Horizontal(classes="field"):

@@ -17,30 +17,13 @@ from midstream_tui.bindings import MODAL
 from midstream_tui.config import REFRESH_MS
 from midstream_tui.models import SPEECH, VISION, has, missing, with_models
 from midstream_tui.screens.key_line import KeyLine
+from midstream_tui.screens.tick import Tick
 from midstream_widgets.lines import plain
 
 if TYPE_CHECKING:
     from midstream_adapters.base import Options
 
-_WORDS = {True: "on", False: "off"}
 MOST_TELLING = "the most telling one"
-
-
-class Tick(Checkbox):
-    """A checkbox that is empty when it is off: Textual's own shows an X either way, and differs by colour alone."""
-
-    def __init__(self, on: bool, usable: bool, name: str) -> None:
-        self._show(on)
-        word = _WORDS[on] if usable else "not available"
-        super().__init__(word, on, disabled=not usable, compact=True, id=name)
-
-    def _show(self, on: bool) -> None:
-        self.BUTTON_INNER = "✓" if on else " "
-
-    def watch_value(self) -> None:
-        self._show(self.value)
-        super().watch_value()
-        self.label = _WORDS[self.value]
 
 
 @dataclass(frozen=True, slots=True)

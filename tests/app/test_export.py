@@ -190,6 +190,11 @@ async def test_formats_and_range_are_chosen(pilot: Pilot[None]) -> None:
     await pilot.press("E")
     screen = pilot.app.screen
     assert isinstance(screen, ExportScreen)
+    assert screen.query_one("#json", Checkbox).BUTTON_INNER == "✓"
+    assert screen.query_one("#csv", Checkbox).BUTTON_INNER == " "  # what is off is empty, not only pale
+    box = screen.query_one("Vertical").region
+    assert box.width < screen.size.width  # a dialog before the dashboard, not instead of it
+    assert abs(2 * box.x + box.width - screen.size.width) <= 1
     wanted = {"ndjson", "csv"} | ({"png"} if renderer() else set())
     for name in FORMATS:
         screen.query_one(f"#{name}", Checkbox).value = name in wanted
