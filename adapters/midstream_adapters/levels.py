@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -20,6 +21,8 @@ _LOUDEST = 1e3  # +60 dBFS: float PCM may pass full scale, yet its square must s
 _FULL = 0.9999
 """Full scale, with room for what 16 bits round off."""
 _RUN = 3
+_ROWS_16 = 0xFFFF // 0xFF
+"""Rows of bytes whose sum fits into 16 bits."""
 _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # BT.601
 
 
@@ -87,10 +90,25 @@ def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float 
 
     The difference is ``None`` where there is no view before, or one of another shape.
     """
-    # Summed over rows first: numpy's inner loop then runs over whole rows instead of three channels.
-    columns = view.sum(axis=0, dtype=np.uint32)
-    luma = float(columns.sum(axis=0) @ _LUMA_WEIGHTS) / (view.shape[0] * view.shape[1])
+    height, width = view.shape[:2]
+    luma = float(_columns(view) @ _weights(width)) / (height * width)
     if before is None or before.shape != view.shape:
         return luma, None
-    difference = np.maximum(view, before) - np.minimum(view, before)  # stays in uint8
-    return luma, float(difference.sum(dtype=np.uint32)) / view.size
+    difference = np.maximum(view, before)  # stays in uint8
+    difference -= np.minimum(view, before)
+    return luma, float(_columns(difference).sum(dtype=np.uint64)) / view.size
+
+
+def _columns(view: Picture) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Sums over the rows of `view`, shape (width * 3,): numpy's inner loop runs over whole rows, in the least type."""
+    height, width = view.shape[:2]
+    wide = np.uint16 if height <= _ROWS_16 else np.uint64
+    sums: npt.NDArray[np.unsignedinteger[Any]] = np.add.reduce(
+        view.reshape(height, 3 * width), axis=0, dtype=wide
+    )
+    return sums
+
+
+@lru_cache(maxsize=8)
+def _weights(width: int) -> npt.NDArray[np.float64]:
+    return np.tile(_LUMA_WEIGHTS, width)
