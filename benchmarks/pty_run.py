@@ -51,8 +51,12 @@ def run_in_pty(
     settle: float = 0.0,
     until: Callable[[bytes], bool] | None = None,
     env: dict[str, str] | None = None,
+    terminal: Callable[[int, bytes], object] | None = None,
 ) -> Run:
-    """Run `command` for `seconds` (it is then sent SIGTERM), or until `until(all output so far)` is true."""
+    """Run `command` for `seconds` (it is then sent SIGTERM), or until `until(all output so far)` is true.
+
+    `terminal(master, data)` is called with what was written, or with nothing some twenty times a second, and may write.
+    """
     started = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
@@ -72,6 +76,8 @@ def run_in_pty(
                 run.memory.append(_memory(pid))
             ready, _, _ = select.select([master], [], [], 0.05)
             if not ready:
+                if terminal is not None:
+                    terminal(master, b"")
                 continue
             try:
                 data = os.read(master, 65536)
@@ -80,6 +86,8 @@ def run_in_pty(
             if not data:
                 break
             run.written += len(data)
+            if terminal is not None:
+                terminal(master, data)
             if until is not None and run.first_paint is None:
                 seen += data
                 if until(bytes(seen)):

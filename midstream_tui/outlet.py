@@ -28,8 +28,8 @@ WINDOW = (32768, 1 << 20)
 one, as TCP's congestion window is."""
 FARTHEST = 0.5
 """Seconds that the way there and back takes at most; more than that is waiting."""
-LOST = 10.0
-"""Seconds after which an answer is not waited for any more."""
+AGAIN, LOST = 1.5, 10.0
+"""Seconds after which a question is put again, and after which an answer is not waited for any more."""
 GRACE = 3.0
 """Seconds that a leaving app waits for the terminal to take what gives it back."""
 QUESTION = "\x1b[?2026$p"  # DECRQM: a terminal that knew it at the start answers it always
@@ -54,7 +54,7 @@ class Outlet:
         self._queued = 0  # characters, in all
         self._writing: float | None = None  # since when
         self._asked: float | None = None
-        self._next_question = 0.0
+        self._next_question = self._again_at = 0.0
         self._asked_at = self._shown = 0  # `_queued` at the question, and at the last that was answered
         self._window = WINDOW[0]
         self._answers: deque[float] = deque(maxlen=600)  # seconds each
@@ -112,6 +112,14 @@ class Outlet:
             return ""
         self._asked, self._next_question = now, now + (ASK_EVERY if self._trusted else LOST)
         self._asked_at = self._queued
+        return QUESTION
+
+    def again(self) -> str:
+        """What to write while nothing is painted: the question once more when its answer is overdue, else ""."""
+        now = self._clock()
+        if self._asked is None or not self._trusted or now - max(self._asked, self._again_at) < AGAIN:
+            return ""
+        self._again_at = now
         return QUESTION
 
     def answered(self) -> None:

@@ -86,7 +86,9 @@ class LinkDeeds(Deeds):
         outlet = self.outlet
         if self._held is None:
             return
-        if self._running and outlet is not None and outlet.behind():
+        if self._running and outlet is not None and self._driver is not None and outlet.behind():
+            if question := outlet.again():
+                self._driver.write(question)
             asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
             return
         held, self._held = self._held, None
