@@ -75,14 +75,11 @@ def system_view(
 
 
 def summary(session: Session) -> str:
-    """How many streams there are of each provenance: ``2 live · 1 simulated``."""
-    counts = {
-        provenance: sum(tally.provenance is provenance for tally in session.streams.values())
-        for provenance in Provenance
-    }
-    return (
-        " · ".join(f"{count} {provenance}" for provenance, count in counts.items() if count) or "no streams"
-    )
+    """How many streams there are of each provenance, and how many are over: ``2 live · 1 simulated · 3 over``."""
+    going = [tally.provenance for tally in session.streams.values() if not tally.over]
+    counts = [(str(provenance), going.count(provenance)) for provenance in Provenance]
+    counts.append(("over", len(session.streams) - len(going)))
+    return " · ".join(f"{count} {word}" for word, count in counts if count) or "no streams"
 
 
 def temporal_view(session: Session) -> TemporalView:

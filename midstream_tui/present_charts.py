@@ -365,7 +365,7 @@ def video_view(session: Session, stream: str, now: float, zoom: int = 0) -> Vide
             reason = "no picture yet" if Kind.VIDEO in tally.kinds else "no video on this stream"
         return VideoView(stream=stream, provenance=str(tally.provenance), reason=reason, zoom=zoom)
     seen, track = tally.detections, tally.tracks.get(Kind.VIDEO)
-    fps = track.rate(now, tally.over) if track is not None else None
+    fps = track.rate(now, False) if track is not None and not tally.over else None
     age = max(0.0, frame.at - seen.at) if seen is not None else None
     return VideoView(
         stream=stream,

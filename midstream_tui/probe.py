@@ -14,7 +14,7 @@ from .alert_rules import BUILT_IN, Rule
 from .alerts import Alerts
 from .export import to_json
 from .hub import Hub
-from .state import DashboardState
+from .state import DashboardState, StreamState
 
 DEFAULT_SECONDS = 10.0
 ANALYSIS_WAIT = 5.0
@@ -81,10 +81,17 @@ def complaint(state: DashboardState) -> str:
     for name, stream in state.streams.items():
         if stream.state == "failed":
             lines.append(f"{name}: failed: {stream.reason}")
-        elif not stream.chunks and not any(other.startswith(f"{name}/") for other in state.streams):
+        elif not _delivered(stream) and not any(other.startswith(f"{name}/") for other in state.streams):
             # (a listener's own stream carries nothing: its publishers' do)
             lines.append(f"{name}: nothing came: {stream.reason or stream.state}")
     return "\n".join(lines)
+
+
+def _delivered(stream: StreamState) -> bool:
+    """Whether anything came of a source. What a model was asked is text of its stream, but no answer."""
+    if not stream.turns or stream.audio_chunks or stream.video_frames:
+        return stream.chunks > 0
+    return stream.wire.completed > 0 or any(turn.chunks for turn in stream.turns_log)
 
 
 async def probe(

@@ -23,6 +23,8 @@ from midstream_adapters.events import (
     Usage,
 )
 from midstream_analysis.report import AnalysisReport, Attractor, Classification, LyapunovFit, SeriesReport
+from midstream_tui.present import summary
+from midstream_tui.probe import complaint
 from midstream_tui.session import MOST_STREAMS, Area, Session
 from midstream_tui.state import DashboardState
 from midstream_tui.transcript import KEEP, MOST_CHARS
@@ -163,6 +165,24 @@ def test_too_few_samples_are_not_called_orderly(session: Session, clock: FakeClo
     report = AnalysisReport({("s", "reward"): verdict("s", "reward", Attractor.UNKNOWN, 0.0)}, {}, None)
     session.take(report)
     assert session.state().streams["s"].observables["reward"].is_chaotic is None
+
+
+def test_a_question_that_nobody_answers_is_no_delivery(session: Session, clock: FakeClock) -> None:
+    session.apply(opened("llm", clock.now))
+    session.apply(live("llm", clock.now))
+    session.apply(TextChunk("llm", clock.now, "Why is the sky blue?", "user"))
+    session.apply(TurnStarted("llm", clock.now, "t1"))
+    assert complaint(session.state()) == "llm: nothing came: live"
+    session.apply(TextChunk("llm", clock.advance(0.3), "Because", "assistant", "t1", final=False))
+    assert complaint(session.state()) == ""
+
+
+def test_what_is_over_is_not_counted_as_live(session: Session, clock: FakeClock) -> None:
+    for stream in "abc":
+        session.apply(opened(stream, clock.now))
+        session.apply(live(stream, clock.now))
+    session.apply(StateChanged("b", clock.now, State.ENDED))
+    assert summary(session) == "2 live · 1 over"
 
 
 def test_a_slow_stream_is_not_stalled(session: Session, clock: FakeClock) -> None:
