@@ -109,8 +109,7 @@ async def play(thread: DecodeThread, info: MediaInfo, sink: Sink, options: Optio
             ended = reader.ended
             if not ended:
                 coming = thread.read()
-            for event in batch:
-                await emit(lanes.push(event))
+            await emit(timed for event in batch for timed in lanes.push(event))
             if ended:
                 await emit(lanes.flush())
             await sink.drain()

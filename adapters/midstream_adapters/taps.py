@@ -90,19 +90,20 @@ class VideoTap:
         return event
 
     def _view(self, frame: av.VideoFrame) -> Picture:
-        """The small RGB view: each pixel is made of the two by two in the middle of those it stands for.
+        """The small RGB view: each of its pixels is one of the picture, from the middle of those it stands for.
 
-        What costs is not the arithmetic but to fetch a decoded picture from memory, line by line. So a picture with
-        subsampled colours is made small as it is, and turned to RGB then: that fetches half as many lines of colour.
+        Nothing is averaged, so that the mean of the view's differences is an estimate of the whole picture's (averaging
+        neighbours first gives half of it where the picture is fine or noisy), as the mean of its luma is of the whole
+        luma; only a pattern that repeats with the step of the samples, such as every other line, is seen as one of its
+        phases. What costs is not the arithmetic but to fetch a decoded picture from memory: a picture of subsampled
+        colours is made small as it is, and turned to RGB then, which fetches half as many lines of colour.
         """
         width, height = view_size(frame.width, frame.height)
         small = frame
         if frame.format.name.startswith("yuv"):
-            small = self._scaler.reformat(
-                frame, width, height, interpolation=Interpolation.FAST_BILINEAR, threads=1
-            )
+            small = self._scaler.reformat(frame, width, height, interpolation=Interpolation.POINT, threads=1)
         small = self._painter.reformat(
-            small, width, height, "rgb24", interpolation=Interpolation.FAST_BILINEAR, threads=1
+            small, width, height, "rgb24", interpolation=Interpolation.POINT, threads=1
         )
         view: Picture = small.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
         return view
