@@ -51,7 +51,10 @@ def settled() -> Iterator[Path]:
 
 async def makers(wanted: Iterable[str]) -> dict[str, SceneMaker]:
     """What makes each of the scenes; the models look at the files first, once."""
-    found: dict[str, SceneMaker] = {"trouble": scenes.trouble}
+    found: dict[str, SceneMaker] = {
+        "trouble": scenes.trouble,
+        "alerts": functools.partial(scenes.trouble, earlier=True),
+    }
     if "watch" in wanted:
         from media import FILM, READING, make_files, remember
 

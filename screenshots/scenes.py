@@ -1,12 +1,14 @@
 """What the pictures show: real adapters in virtual time, through the real bus, fold, detectors and engine.
 
 ``watch``: the simulator's conversation and pictures beside a film and a reading that are played from files.
-``trouble``: four simulated streams, one of which is a camera whose picture freezes.
+``trouble``: four simulated streams, one of which is a camera whose picture has frozen.
+``alerts``: the same, and another camera's was for a while before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,28 +38,28 @@ _TICK, _LOOK = 1 / 15, 1.0
 
 
 class FrozenCamera:
-    """A simulated camera that shows the same picture from `at` on: it goes on sending, and so nothing stalls."""
+    """A simulated camera that shows the same picture from `at` to `until`: it goes on sending, so nothing stalls."""
 
-    def __init__(self, stream: str, options: Options, at: float) -> None:
+    def __init__(self, stream: str, options: Options, at: float, until: float = math.inf) -> None:
         self._camera = Simulator(stream, Kind.VIDEO, options)
-        self._at = at
+        self._span = at, until
 
     @property
     def info(self) -> StreamInfo:
         return self._camera.info
 
     async def run(self, sink: Sink) -> None:
-        await self._camera.run(_Freezing(sink, self._at))
+        await self._camera.run(_Freezing(sink, *self._span))
 
 
 class _Freezing:
-    def __init__(self, sink: Sink, at: float) -> None:
-        self._sink, self._at = sink, at
+    def __init__(self, sink: Sink, at: float, until: float) -> None:
+        self._sink, self._at, self._until = sink, at, until
         self._held: Picture | None = None
 
     def emit(self, event: Event) -> None:
         if isinstance(event, VideoFrame):
-            if event.at < self._at or self._held is None:
+            if not self._at <= event.at < self._until or self._held is None:
                 self._held, self._luma = event.image, event.luma
             else:
                 event = replace(event, image=self._held, luma=self._luma, motion=0.0)
@@ -119,7 +121,7 @@ class Scene:
         self.hub.submit_all()
         engine.start()
         for _ in range(3):  # what is under way is not counted as pending
-            async with asyncio.timeout(120):
+            async with asyncio.timeout(300):
                 while engine.status.pending:  # noqa: ASYNC110  # it is a thread's, and has no event
                     await asyncio.sleep(0.05)
             await asyncio.sleep(0.25)
@@ -147,14 +149,18 @@ async def watch(models: Mapping[str, ModelFactory]) -> Scene:
     return scene
 
 
-async def trouble() -> Scene:
-    """All is well but with ``door-camera``, whose picture has been the same for `FROZEN_FOR` seconds."""
+async def trouble(earlier: bool = False) -> Scene:
+    """All is well but with ``door-camera``, whose picture has been the same for `FROZEN_FOR` seconds.
+
+    ``earlier``: that of ``lobby-camera`` was for a while, and moves again.
+    """
     scene = Scene()
     await scene.run(Simulator("support-bot", Kind.TEXT, scene.hub.options))
     await scene.play(60.0)
     await scene.run(Simulator("hotline", Kind.AUDIO, scene.hub.options))
-    await scene.run(Simulator("lobby-camera", Kind.VIDEO, scene.hub.options))
-    seconds = 30.0
+    seconds = 45.0 if earlier else 30.0
+    before = scene.time.now + 11.0 if earlier else math.inf
+    await scene.run(FrozenCamera("lobby-camera", scene.hub.options, before, before + 6.5))
     frozen = scene.time.now + seconds - FROZEN_FOR
     await scene.run(FrozenCamera("door-camera", scene.hub.options, frozen))
     await scene.play(seconds)

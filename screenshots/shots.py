@@ -18,7 +18,7 @@ SIZES: tuple[Size, ...] = ((80, 24), (120, 40), (200, 60))
 USUAL: Size = (120, 40)
 THEMES = {"": "midstream", "light": "midstream-light", "cvd": "midstream-cvd"}
 """Themes by what they are called in the name of a picture."""
-RECENT = ("rtmp://studio.example/live/cam1", "openai:gpt-4o-mini", "wss://news.example/feed")
+RECENT = ("https://studio.example/live.m3u8", "openai:gpt-4o-mini", "wss://news.example/feed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ SCREENS = {
     "text": Screen(keys=("d",)),
     "audio": Screen(stream="reading.wav", keys=("d",)),
     "video": Screen(stream="photographs.mp4", keys=("d",)),
-    "log": Screen(keys=("L", "slash", "text:role:assistant /\\bthe \\w+ing\\b/", "enter")),
-    "alerts": Screen("trouble", "door-camera", ("A",)),
+    "log": Screen(keys=("L", "slash", "text:role:assistant /\\b(image|package|check)s?\\b/", "enter")),
+    "alerts": Screen("alerts", "door-camera", ("A",)),
     "picker": Screen(keys=("s", "text:wss://news.example/feed?token=1a2b3c4d5e6f")),
     "options": Screen(stream="sim:video", keys=("i",)),
     "help": Screen(keys=("question_mark",)),
