@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
+from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 
 from midstream_adapters.events import Kind, Provenance, State
@@ -278,7 +281,7 @@ def message_line(session: Session, message: Message) -> MessageLine:
         text += f" … {message.truncated:,} more characters"
     return MessageLine(
         serial=message.serial,
-        clock=f"{session.wall(message.at).astimezone():%H:%M:%S}",
+        clock=_clock(int(session.wall(message.at).timestamp()), time.timezone),
         stream=message.stream,
         role=_role(message),
         text=text,
@@ -288,6 +291,12 @@ def message_line(session: Session, message: Message) -> MessageLine:
         open=message.open,
         simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
     )
+
+
+@lru_cache(maxsize=1024)
+def _clock(second: int, zone: int) -> str:
+    """Local time of a second since the epoch: two hundred messages ask for theirs at every paint."""
+    return f"{datetime.fromtimestamp(second):%H:%M:%S}"
 
 
 def _role(message: Message) -> str:
