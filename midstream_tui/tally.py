@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from midstream_adapters.events import (
     AudioChunk,
@@ -238,6 +238,9 @@ class Tally:
 
     def turn_ended(self, event: TurnEnded) -> int:
         """Close a turn; return by how much the provider's own count corrects the tokens counted so far."""
+        spoken = self.log.open.get(event.turn)
+        if event.usage is not None and not event.usage.completion and spoken is not None and spoken.tokens:
+            event = replace(event, usage=None)  # a server that fills in zeros has not counted: the estimate holds
         turn = self.log.end(event)
         if turn is None:
             return 0

@@ -167,6 +167,15 @@ def test_too_few_samples_are_not_called_orderly(session: Session, clock: FakeClo
     assert session.state().streams["s"].observables["reward"].is_chaotic is None
 
 
+def test_a_usage_of_zeros_is_no_count_of_an_answer(session: Session, clock: FakeClock) -> None:
+    ask(session, clock, Usage(prompt=0, completion=0))
+    stream = session.state().streams["llm"]
+    assert stream.turns_log[-1].tokens == 5
+    assert stream.turns_log[-1].tokens_estimated
+    assert stream.tokens_estimated
+    assert stream.tokens >= 5
+
+
 def test_a_question_that_nobody_answers_is_no_delivery(session: Session, clock: FakeClock) -> None:
     session.apply(opened("llm", clock.now))
     session.apply(live("llm", clock.now))
