@@ -224,3 +224,11 @@ def test_facts_fit_any_room(width: int, height: int, value: str, alert: str, gro
     rows = facts_rows(FactsView("s", ((4, alert),), (facts,) * groups), width, height)
     assert rows
     assert "nothing is wrong" in str(facts_rows(FactsView("s"), 80, 10))
+
+
+def test_a_column_with_room_to_spare_gives_of_it_to_one_that_lacks_it() -> None:
+    facts = ((Fact("State", "live"),), (Fact("Interval p50/p99", "28ms / 103ms", note="of 1,855 chunks"),))
+    (row,) = [str(row) for row in facts_rows(FactsView("s", (), facts), 80, 10) if "State" in str(row)]
+    assert "of 1,855 chunks" in row
+    (row,) = [str(row) for row in facts_rows(FactsView("s", (), (facts[1], facts[1])), 80, 10)][2:]
+    assert row.count("…") == 2  # nobody has anything to spare
