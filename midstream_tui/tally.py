@@ -240,7 +240,8 @@ class Tally:
         """Close a turn; return by how much the provider's own count corrects the tokens counted so far."""
         spoken = self.log.open.get(event.turn)
         if event.usage is not None and not event.usage.completion and spoken is not None and spoken.tokens:
-            event = replace(event, usage=None)  # a server that fills in zeros has not counted: the estimate holds
+            # A server that fills in zeros has not counted: the estimate holds.
+            event = replace(event, usage=None)
         turn = self.log.end(event)
         if turn is None:
             return 0

@@ -163,10 +163,12 @@ class Door:
         elif alone and guest.present:
             return None
         guest.present += 1
+        now = self.options.clock()
         if not guest.opened or alone:
             guest.opened = True
-            text, now = clean_line(redact(about), 200), self.options.clock()
+            text = clean_line(redact(about), 200)
             sink.emit(StreamOpened(guest.stream, now, text, frozenset({Kind.TEXT}), Provenance.LIVE))
+        if guest.present == 1:
             sink.emit(StateChanged(guest.stream, now, State.LIVE))
         self.tell(sink)
         return guest
@@ -183,6 +185,8 @@ class Door:
         guest.present -= 1
         for event in guest.reader.lost(reason or "the sender has left") if state is not None else ():
             sink.emit(event)
+        if state is None and not guest.present:  # no stall: nobody has a request open that could go on
+            state, reason = State.LISTENING, "waiting for the next request"
         if state is not None:
             sink.emit(StateChanged(guest.stream, self.options.clock(), state, reason))
         self.tell(sink)

@@ -239,6 +239,13 @@ async def test_lines_show_while_the_request_still_goes_on() -> None:
         assert [text for text, _ in texts(sink, f"{NAME}/log")] == ["first line", "second line", "last"]
 
 
+async def test_between_requests_a_stream_waits_and_does_not_stall() -> None:
+    async with listening("http") as (sink, port), client(port) as http:
+        for _ in range(2):
+            await http.post("/ingest/log", content=b"x", headers={"Content-Type": "text/plain"})
+        assert states(sink, f"{NAME}/log") == [State.LIVE, State.LISTENING] * 2
+
+
 async def test_every_kind_of_body() -> None:
     async with listening("http") as (sink, port), client(port) as http:
         for kind, body, accepted in (
