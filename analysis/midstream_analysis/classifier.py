@@ -24,7 +24,7 @@ from midstream_analysis.periodicity import (
     repetition_lag,
     shortest_period,
 )
-from midstream_analysis.prediction import Forecasts, compare_forecasts, determinism, dithered
+from midstream_analysis.prediction import Forecasts, compare_forecasts, dithered, refinement
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
 from midstream_analysis.stability import detrended, drifting_rhythm, settling_ratio, trending, trendless
 
@@ -214,7 +214,7 @@ def _gain(x: FloatArray, forecasts: Forecasts) -> Verdict:
     """Chaotic when neighbours beat every linear model and gain from finer knowledge of the past, else stochastic."""
     gain = float(forecasts.gain.max())
     if gain > calibration.GAIN_BAR:
-        score = float(calibration.GAIN_WEIGHTS @ evidence(x, forecasts))
+        score = calibration.gain_score(evidence(x, forecasts))
         if score > 0:
             reason = f"neighbours forecast {np.exp(gain):.1f} times better than any linear model"
             return Verdict(Attractor.CHAOTIC, "gain", score, reason)
@@ -242,25 +242,35 @@ def _angle(x: FloatArray) -> Verdict | None:
 
 
 def evidence(x: FloatArray, forecasts: Forecasts) -> FloatArray:
-    """Eleven features, within the bounds of `calibration`: 1, gain, convergence, locality, shape, the growth of the
-    error from one step to two and its square (an error that is observation noise does not grow, one that is the
-    motion's own noise adds up, chaos multiplies it), dimension, ln of the neighbours' error and of the roughness, and
-    of the length over 256."""
-    convergence, locality, shape = determinism(x, forecasts)
-    growth = float(np.clip(forecasts.growth, 0.0, 1.0))
+    """Fifteen features, within the bounds of `calibration`, that tell chaos from what noise drives.
+
+    Gain; convergence, locality and shape; the growth of the error from one step to two (an error that is observation
+    noise does not grow, one that is the motion's own noise adds up, chaos multiplies it); dimension; ln of the
+    neighbours' error, of the roughness, and of the length over 256; then what the worst errors say, which events that
+    nothing announces make: convergence and locality of the mean square, its gain at the worse of one and two steps and
+    at best; how much worse neighbours are far ahead; and the gain at the worse of one and two steps.
+    """
+    finer = refinement(x, forecasts)
+    tiny = 1e-12
+    square = 0.5 * np.log((forecasts.linear + tiny) / (forecasts.nonlinear + tiny))
+    near, far = float(forecasts.nonlinear[0]) + tiny, float(forecasts.nonlinear[-1]) + tiny
     features = np.array(
         [
-            1.0,
             float(forecasts.gain.max()),
-            convergence,
-            locality,
-            shape,
-            growth,
-            growth * growth,
+            finer.convergence,
+            finer.locality,
+            finer.shape,
+            forecasts.growth,
             float(forecasts.dimension),
-            float(np.log(max(forecasts.nonlinear[0], 1e-12))),
-            float(np.log(max(forecasts.roughness, 1e-12))),
+            float(np.log(near)),
+            float(np.log(max(forecasts.roughness, tiny))),
             float(np.log(x.size / 256)),
+            finer.square_convergence,
+            finer.square_locality,
+            float(square[:2].min()),
+            float(square[:-1].max()),
+            float(np.log(far / near)),
+            float(forecasts.gain[:2].min()),
         ]
     )
     return np.asarray(np.clip(features, calibration.FEATURE_LOW, calibration.FEATURE_HIGH))

@@ -115,15 +115,34 @@ def _spread(first: int, last: int, most: int) -> IntArray:
     return np.unique(np.linspace(first, last, min(most, last - first + 1)).astype(np.int64))
 
 
-def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float, float]:
-    """(convergence, locality, shape): what finer knowledge of the past is worth, which for noise is nothing.
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """What finer knowledge of the past is worth, which for noise is nothing.
 
-    Convergence is ln(E_half / E_full): how much a library of twice the length lowers the neighbours' error (Sugihara
-    et al. 2012). Locality is ln(E_many / E_few): how much the error rises when three times as many neighbours are
-    averaged (the deterministic-versus-stochastic plot of Casdagli 1992). Shape is the logarithm of the mean square
-    error over its geometric mean: noise errs about as much everywhere, a clean attractor where it is thinly visited.
+    `convergence` is ln(E_half / E_full): how much a library of twice the length lowers the neighbours' error (Sugihara
+    et al. 2012). `locality` is ln(E_many / E_few): how much the error rises when three times as many neighbours are
+    averaged (the deterministic-versus-stochastic plot of Casdagli 1992). E is the geometric mean of the absolute
+    errors; in `square_convergence` and `square_locality` the root of their mean square, which the few worst rule: what
+    comes by chance stays as bad with any library. `shape` is the logarithm of the mean square error over its geometric
+    mean: noise errs about as much everywhere, a clean attractor where it is thinly visited.
     All one and two steps ahead, in the best embedding that `compare_forecasts` found.
     """
+
+    convergence: float
+    locality: float
+    shape: float
+    square_convergence: float
+    square_locality: float
+
+
+def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float, float]:
+    """(convergence, locality, shape) of `refinement`."""
+    found = refinement(x, forecasts)
+    return found.convergence, found.locality, found.shape
+
+
+def refinement(x: FloatArray, forecasts: Forecasts) -> Refinement:
+    """Errors on the same targets from half and from the whole of `x`, and from few and from many neighbours."""
     half = x.size // 2
     m, delay = forecasts.dimension, forecasts.delay
     horizons = np.array([1, 2])
@@ -135,11 +154,17 @@ def determinism(x: FloatArray, forecasts: Forecasts) -> tuple[float, float, floa
         found: FloatArray = kernels.neighbour_errors_kernel(
             y, m, m, delay, horizons, at, theiler, _RIDGE, _MANY, floors
         )
-        return found[:, m - 1]
+        found[..., 0] = np.log(found[..., 0] + _TINY)
+        return found[
+            :, m - 1
+        ]  # (levels, horizons, 2): logarithms of mean square and of squared geometric mean
 
     full = errors(x, np.concatenate([queries, queries + x.size - half]))
-    few = full[:2, :, 1].min(axis=0)  # mean logarithm of the square
-    parts = errors(x[:half], queries)[:2, :, 1].min(axis=0), errors(x[-half:], queries)[:2, :, 1].min(axis=0)
-    convergence, locality = 0.5 * (0.5 * (parts[0] + parts[1]) - few), 0.5 * (full[2, :, 1] - few)
-    shape = np.log(full[:2, :, 0].min(axis=0) + _TINY) - few
-    return float(convergence.mean()), float(locality.mean()), float(shape.mean())
+    few = full[:2].min(axis=0)
+    parts = errors(x[:half], queries)[:2].min(axis=0), errors(x[-half:], queries)[:2].min(axis=0)
+    convergence = (0.5 * (0.5 * (parts[0] + parts[1]) - few)).mean(axis=0)
+    locality = (0.5 * (full[2] - few)).mean(axis=0)
+    shape = float((few[:, 0] - few[:, 1]).mean())
+    return Refinement(
+        float(convergence[1]), float(locality[1]), shape, float(convergence[0]), float(locality[0])
+    )
