@@ -234,7 +234,7 @@ class Hub:
             names = set(self.session.streams) - set(self.sources)
             gone = {stream, *(name for name in names if held and name.startswith(f"{stream}/"))}
             for name in gone:
-                self.session.forget(name)
+                self.session.forget(name, closed=held is not None)
         if self.engine is not None:
             for name in gone:
                 self.engine.forget(name)

@@ -90,6 +90,7 @@ class Session:
         self.token_rate = WindowedRate()
         self.tokens = 0
         self.dropped = 0
+        self._closed: dict[str, None] = {}
         self.refused = 0
         """Events of streams beyond the bound on their number: counted and shown, not filed."""
         self.alerts: Alerts | None = None
@@ -124,6 +125,10 @@ class Session:
         self.events += 1
         tally = self.streams.get(event.stream)
         if tally is None:
+            if event.stream in self._closed:
+                if not isinstance(event, StreamOpened):
+                    return _NOTHING  # it was still under way when its source was closed
+                del self._closed[event.stream]
             if len(self.streams) >= MOST_STREAMS:
                 self.refused += 1
                 return _LIFE
@@ -158,9 +163,15 @@ class Session:
                 if rate is not None:
                     tally.sample("token rate", "s", rate, SAMPLE_EVERY)
 
-    def forget(self, stream: str) -> None:
-        """Remove a stream and its history; its messages stay."""
-        self.streams.pop(stream, None)
+    def forget(self, stream: str, *, closed: bool = False) -> None:
+        """Remove a stream and its history; its messages stay.
+
+        `closed`: its source was ended, so that what still comes of it is late and not a new stream.
+        """
+        if self.streams.pop(stream, None) is not None and closed:
+            self._closed[stream] = None
+            if len(self._closed) > MOST_STREAMS:
+                del self._closed[next(iter(self._closed))]
         self.transcript.close(stream)
         if self.selected == stream:
             self.selected = None

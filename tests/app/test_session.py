@@ -167,6 +167,18 @@ def test_too_few_samples_are_not_called_orderly(session: Session, clock: FakeClo
     assert session.state().streams["s"].observables["reward"].is_chaotic is None
 
 
+def test_what_comes_late_of_a_closed_stream_does_not_bring_it_back(
+    session: Session, clock: FakeClock
+) -> None:
+    session.apply(opened("s", clock.now))
+    session.forget("s", closed=True)
+    session.apply(StateChanged("s", clock.now, State.RECONNECTING, "no answer", 1.0))
+    assert not session.streams
+    session.apply(opened("s", clock.now))  # opened anew
+    session.apply(live("s", clock.now))
+    assert session.state().streams["s"].state == "live"
+
+
 def test_a_usage_of_zeros_is_no_count_of_an_answer(session: Session, clock: FakeClock) -> None:
     ask(session, clock, Usage(prompt=0, completion=0))
     stream = session.state().streams["llm"]
