@@ -2,9 +2,9 @@
 
 ``python benchmarks/dashboard.py [--seconds 12] [--presses 100]`` prints one table. Four streams: the simulator's three
 and text from a WebSocket, served by this process. The peers: a dashboard of Textual's stock widgets (DataTable, Static,
-Sparkline, Log) fed at the same rate with as much, and btop where it is installed (Debian: btop). CPU is of one core;
-a row "without a screen" is what sources and analysis cost by themselves. A busy machine makes keys late: its load is
-told.
+Sparkline, Log) fed at the same rate with as much; two labels, for what Textual and the machine make of a key; and btop
+where it is installed (Debian: btop). CPU is of one core; a row "without a screen" is what sources and analysis cost by
+themselves. A busy machine makes keys late: its load is told.
 """
 
 from __future__ import annotations
@@ -157,6 +157,30 @@ def stock(refresh_ms: int) -> None:
     Stock().run()
 
 
+def bare() -> None:
+    """As little as a Textual app can be, changing one label at 15 Hz: what the machine and Textual make of a key."""
+    from textual.app import App, ComposeResult
+    from textual.widgets import Static
+
+    class Bare(App[None]):
+        BINDINGS = [("space", "turn", "Turn")]  # noqa: RUF012
+        on = False
+
+        def compose(self) -> ComposeResult:
+            yield Static("0", id="count")
+            yield Static("-", id="said")
+
+        def on_mount(self) -> None:
+            counts = itertools.count()
+            self.set_interval(1 / 15, lambda: self.query_one("#count", Static).update(str(next(counts))))
+
+        def action_turn(self) -> None:
+            self.on = not self.on
+            self.query_one("#said", Static).update("PAUSED" if self.on else "-")
+
+    Bare().run()
+
+
 # -- a terminal with somebody at it
 
 
@@ -232,7 +256,9 @@ def row(name: str, command: list[str], seconds: float, typist: Typist, env: dict
     )
     told = "- | -"
     if presses:
-        typing = Typist(key=typist.key, shows=typist.shows, back=typist.back, presses=presses)
+        typing = Typist(
+            key=typist.key, shows=typist.shows, back=typist.back, presses=presses, settle=typist.settle
+        )
         run_in_pty(command, size=SIZE, seconds=typing.settle + presses * 0.5, terminal=typing, env=env)
         told = typing.told()
     written = run.written / max(run.seconds, 1e-9) / 1e3
@@ -250,6 +276,8 @@ def main() -> None:
         what, *rest = chosen.child
         if what == "ours":
             ours(int(rest[0]), rest[1:])
+        elif what == "bare":
+            bare()
         elif what == "stock":
             stock(int(rest[0]))
         else:
@@ -263,7 +291,10 @@ def main() -> None:
         Path(folder, "btop").mkdir()
         Path(folder, "btop/btop.conf").write_text("update_ms = 100\n")
         sources = ["sim:all", address]
-        freeze = Typist(key=b" ", shows=b"PAUSED", back=b" ", presses=chosen.presses)
+        freeze, turn = (
+            Typist(key=b" ", shows=b"PAUSED", back=b" ", presses=chosen.presses, settle=settle)
+            for settle in (SETTLE, 4.0)
+        )
         rows = [
             ("sources without a screen", child("sources", *sources), Typist()),
             ("sources and analysis without a screen", child("engine", *sources), Typist()),
@@ -273,6 +304,7 @@ def main() -> None:
             ("dashboard, 30 Hz", child("ours", "33", *sources), Typist()),
             ("detail of text, 15 Hz", child("ours", "67", *sources), Typist(opening=b"d")),
             ("detail of video, 15 Hz", child("ours", "67", *sources), Typist(opening=b"jjd")),
+            ("two labels, 15 Hz, space", child("bare"), turn),
             ("stock widgets, 10 Hz", child("stock", "100"), Typist(settle=5.0)),
             (
                 "stock widgets, 15 Hz, ? opens help",
