@@ -28,8 +28,8 @@ VIEW = 160
 """Most pixels of a small view, either way."""
 RATE = 16_000
 """Hz of the mono samples that go with a chunk: what speech models and level meters take."""
-TOGETHER_S = 0.25
-"""Seconds of sound that are worked up together where nobody waits for them."""
+TOGETHER_S = 0.5
+"""Most seconds of sound that are worked up together, where nobody waits for them."""
 _COUNTED_PLANES = 7
 """Planes that PyAV can count. At 8, libav's own number of them, it reads on behind their end, and what it then takes
 for more of them ends the process (PyAV 18.1, plain 7.1 sound)."""
@@ -160,7 +160,8 @@ class AudioTap:
         else:
             self._waiting.append((frame, nbytes))
             self._waiting_samples += frame.samples
-            enough = self._waiting_samples >= TOGETHER_S * frame.sample_rate
+            # As much as there was before, up to the most: what begins is heard at once.
+            enough = self._waiting_samples >= min(self._taken, TOGETHER_S * frame.sample_rate)
             if self._hold and not enough and not _uncounted(frame):
                 return
             chunks = self._work()
