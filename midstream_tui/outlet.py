@@ -13,8 +13,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TextIO
+from typing import Any, TextIO
 
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
@@ -186,6 +187,10 @@ class TerminalDriver(LinuxDriver):
 
     outlet: Outlet
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._update: list[str] = []  # of the event loop alone
+
     def start_application_mode(self) -> None:
         if not hasattr(self, "outlet"):
             assert self._file is not None
@@ -197,6 +202,13 @@ class TerminalDriver(LinuxDriver):
             self._writer_thread._queue.maxsize = 0  # see above: bounded by not painting
 
     def write(self, data: str) -> None:
+        """Hand `data` to the writer thread; a synchronised update, which Textual writes in three, as one."""
+        if data == SYNC_START or self._update:
+            self._update.append(data)
+            if data != SYNC_END:
+                return
+            data = "".join(self._update)
+            self._update.clear()
         self.outlet.queued(len(data))
         super().write(data)
 

@@ -270,18 +270,23 @@ def messages_view(session: Session, stream: str | None = None) -> MessagesView:
     kept = list(islice(found, MESSAGES))[::-1]
     tally = session.streams.get(stream) if stream is not None else None
     total = session.transcript.total if stream is None else max(len(kept), tally.messages if tally else 0)
-    return MessagesView(messages=tuple(message_line(session, message) for message in kept), total=total)
+    epoch = session.wall(0.0).timestamp()
+    return MessagesView(
+        messages=tuple(message_line(session, message, epoch) for message in kept), total=total
+    )
 
 
-def message_line(session: Session, message: Message) -> MessageLine:
-    """One message as a panel shows it: secrets redacted, what was cut told."""
+def message_line(session: Session, message: Message, epoch: float | None = None) -> MessageLine:
+    """One message as a panel shows it: secrets redacted, what was cut told. `epoch` is the wall time of clock 0."""
+    if epoch is None:
+        epoch = session.wall(0.0).timestamp()
     tally = session.streams.get(message.stream)
     text = message.shown
     if message.truncated:
         text += f" … {message.truncated:,} more characters"
     return MessageLine(
         serial=message.serial,
-        clock=_clock(int(session.wall(message.at).timestamp()), time.timezone),
+        clock=_clock(int(round(epoch + message.at, 3)), time.timezone),
         stream=message.stream,
         role=_role(message),
         text=text,
