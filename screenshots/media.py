@@ -5,15 +5,15 @@ recordings in Debian's pocketsphinx-testdata.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from midstream_adapters.attach import ModelFactory, ModelSink
+from midstream_adapters.attach import ModelFactory, Thorough
 from midstream_adapters.base import Options, Sink
-from midstream_adapters.events import AudioChunk, Detections, Event, Figures, Transcript, VideoFrame
+from midstream_adapters.events import MEDIA, AudioChunk, Detections, Event, Figures, Transcript, VideoFrame
 from midstream_adapters.registry import open_source
 from midstream_tui.models import with_models
 
@@ -26,10 +26,12 @@ ORDER = ("astronaut.png", "chelsea.png", "motorcycle_left.png", "coffee.png")
 
 
 class _Collector:
-    """The sink of a run in which all that counts is what the models say."""
+    """The sink of a run in which all that counts is what the models say; waits for them, so that nothing is shed."""
 
     def __init__(self) -> None:
         self.said: list[Detections | Transcript | Figures] = []
+        self.models: dict[str, list[Thorough]] = {}
+        self.options = Options()
 
     def emit(self, event: Event) -> None:
         if (
@@ -38,9 +40,28 @@ class _Collector:
             or (isinstance(event, Figures) and {"speech", "vision"} & event.values.keys())
         ):
             self.said.append(event)
+        elif isinstance(event, MEDIA):
+            for model in self._of(event.stream):
+                model.take(event)
+
+    def _of(self, stream: str) -> list[Thorough]:
+        if stream not in self.models:
+            models = [cast(Thorough, make(stream, self, self.options)) for make in self.options.models]
+            for model in models:
+                model.waited = True
+            self.models[stream] = models
+        return self.models[stream]
 
     async def drain(self) -> None:
-        await asyncio.sleep(0)
+        for models in self.models.values():
+            for model in models:
+                await model.room()
+
+    async def finish(self) -> None:
+        for models in self.models.values():
+            for model in models:
+                await model.finish()
+                await model.close()
 
 
 class _Remembered:
@@ -88,9 +109,9 @@ async def remember(source: str) -> ModelFactory:
     options = with_models(Options(fast=True), transcribe=source == READING, detect=source == FILM)
     (adapter,) = open_source(source, options, frozenset())
     collector = _Collector()
-    sink = ModelSink(collector, options, file=True)
-    await adapter.run(sink)
-    await sink.finish()
+    collector.options = options
+    await adapter.run(collector)
+    await collector.finish()
     said = sorted(collector.said, key=_due)
     if not any(isinstance(event, Detections | Transcript) for event in said):
         raise RuntimeError(f"nothing was seen or heard in {source}: the pictures need the extras `all`")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     yield load
     for name in set(sys.modules) - before:
-        if name in {"make", "scenes", "shots", "virtual"}:
+        if name in {"make", "scenes", "shots", "virtual", "cast"}:
             del sys.modules[name]
 
 
@@ -90,6 +91,43 @@ async def test_trouble_is_seen_at_once_with_its_reason(script: Any) -> None:
     said = re.search(r"Freeze: 1 (\d+\.\d) s", facts)
     assert said, facts
     assert abs(float(said[1]) - scenes.FROZEN_FOR) < 0.1
+
+
+def test_the_walk_shows_what_it_should_and_asks_the_terminal_nothing(script: Any) -> None:
+    cast = script("cast")
+    path = FOLDER / "walk.cast"
+    head = json.loads(path.read_text().splitlines()[0])
+    assert (head["version"], head["width"], head["height"]) == (2, *cast.SIZE)
+    events = cast.read_cast(path)
+    times = [at for at, _ in events]
+    assert times == sorted(times)
+    assert 20 < times[-1] < 40
+    raw = "".join(text for _, text in events)
+    assert not re.search(r"\x1b\[\?[0-9;]*\$p|\x1b\[[0-9;]*[cn]", raw)
+    assert raw.rstrip().count("\x1b[?1049l") == 1  # it left, and left the terminal as it was
+    seen = ["\n".join(screen.display) for screen in cast.screens(events)]
+    for wanted in (
+        "Pattern Detection",
+        "All Streams",
+        "Video",
+        "Spectrogram",
+        "Turns",
+        "role:user",
+        "PAUSED",
+    ):
+        assert any(wanted in screen for screen in seen), wanted
+    labelled = ["simulated" in screen for screen in seen]  # a screen that opens has nothing to show at first
+    assert sum(labelled) > 0.9 * len(labelled)
+    assert (FOLDER / "walk.webp").stat().st_size < 2_000_000
+
+
+def test_a_film_shows_no_half_painted_screen(script: Any) -> None:
+    cast = script("cast")
+    begin, end = "\x1b[?2026h", "\x1b[?2026l"
+    events = [(0.1, f"{begin}one{end}"), (0.5, f"{begin}\x1b[Htwo"), (1.1, f" halves{end}"), (9.0, "")]
+    seen = [screen.display[0].strip() for screen in cast.screens(events)]
+    assert seen[0] == "one"
+    assert set(seen) == {"one", "two halves"}
 
 
 async def test_virtual_time_wakes_in_order_and_waits_for_threads(script: Any) -> None:
