@@ -69,6 +69,9 @@ def test_system_metrics_estimates_are_marked_and_trouble_comes_forward() -> None
     assert styles(system_rows(shed, 38, 20), "12/3,400") == {"warning"}
     assert "Queue/Drops: 12/3,400" in "\n".join(texts(system_rows(shed, 34, 3))[:2])
     assert styles(system_rows(replace(SYSTEM, loop_lag_ms=80.0), 38, 20), "80ms") == {"warning"}
+    slow = system_rows(replace(SYSTEM, refresh_ms=400, asked_ms=67), 60, 20)
+    assert "Refresh: 400ms (slow link, 67 asked)" in "\n".join(texts(slow))
+    assert styles(slow, "400ms") == {"warning"}
 
 
 def test_system_metrics_in_two_columns_and_in_pairs() -> None:
