@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from midstream_adapters.dotenv import load_env_file
+from midstream_adapters.sanitize import clean
 
 from .commands import COMMANDS, Refusal, load
 from .commands.arguments import part
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command.run(parser.parse_intermixed_args(part(args)))
     except Refusal as refusal:
-        print(f"midstream-tui: {refusal}", file=sys.stderr)
+        print(f"midstream-tui: {clean(str(refusal))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

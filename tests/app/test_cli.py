@@ -164,6 +164,13 @@ def test_probe_says_why_a_server_cannot_be_reached() -> None:
     assert stream["state"] in ("reconnecting", "connecting")
 
 
+def test_what_a_refusal_quotes_is_nothing_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no\x1b[31m\u202efile.mp4"]) == 2
+    said = capsys.readouterr().err
+    assert "no such file: nofile.mp4" in said
+    assert "\x1b" not in said
+
+
 HEAVY = ("textual", "rich", "numba", "openai", "av", "aiortc", "httpx", "numpy", "websockets")
 
 
