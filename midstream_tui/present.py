@@ -25,7 +25,7 @@ from midstream_widgets.views import (
 from .present_quality import elsewhere, flaws, last_flaw, loudness, open_flaws
 from .present_speech import LAG, SPEECH, listening_or_why_not
 from .present_vision import VISION, seen_now, seen_or_why_not
-from .session import Session
+from .session import ENOUGH, Session
 from .tally import Tally
 from .transcript import Message
 
@@ -105,7 +105,7 @@ def temporal_view(session: Session) -> TemporalView:
         warming=report.warming if report else 0.0,
         failed=report.failed if report else None,
         provenance=_badge(tally),
-        reason="nothing to analyse yet" if series is None else "waiting for the first analysis",
+        reason=_why_no_verdict(len(series.samples) if series else 0),
     )
     if verdict is None or series is None:
         return base
@@ -128,6 +128,14 @@ def temporal_view(session: Session) -> TemporalView:
         failed=base.failed,
         provenance=base.provenance,
     )
+
+
+def _why_no_verdict(samples: int) -> str:
+    if not samples:
+        return "nothing to analyse yet"
+    if samples < ENOUGH:  # of so few the engine is not even asked
+        return f"insufficient data: {samples} sample{'s' if samples > 1 else ''}, at least {ENOUGH} are needed"
+    return "waiting for the first analysis"
 
 
 def pattern_view(session: Session, unanalysed: int = 0) -> PatternView:

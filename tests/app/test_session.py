@@ -23,7 +23,7 @@ from midstream_adapters.events import (
     Usage,
 )
 from midstream_analysis.report import AnalysisReport, Attractor, Classification, LyapunovFit, SeriesReport
-from midstream_tui.present import summary
+from midstream_tui.present import summary, temporal_view
 from midstream_tui.probe import complaint
 from midstream_tui.session import MOST_STREAMS, Area, Session
 from midstream_tui.state import DashboardState
@@ -177,6 +177,11 @@ def test_what_comes_late_of_a_closed_stream_does_not_bring_it_back(
     session.apply(opened("s", clock.now))  # opened anew
     session.apply(live("s", clock.now))
     assert session.state().streams["s"].state == "live"
+
+
+def test_a_few_samples_are_said_to_be_too_few(session: Session, clock: FakeClock) -> None:
+    session.apply(TextChunk("s", clock.now, "x", reward=0.5))
+    assert temporal_view(session).reason == "insufficient data: 1 sample, at least 64 are needed"
 
 
 def test_a_usage_of_zeros_is_no_count_of_an_answer(session: Session, clock: FakeClock) -> None:
