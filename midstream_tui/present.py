@@ -134,7 +134,9 @@ def _why_no_verdict(samples: int) -> str:
     if not samples:
         return "nothing to analyse yet"
     if samples < ENOUGH:  # of so few the engine is not even asked
-        return f"insufficient data: {samples} sample{'s' if samples > 1 else ''}, at least {ENOUGH} are needed"
+        return (
+            f"insufficient data: {samples} sample{'s' if samples > 1 else ''}, at least {ENOUGH} are needed"
+        )
     return "waiting for the first analysis"
 
 
