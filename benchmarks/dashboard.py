@@ -196,7 +196,7 @@ class Typist:
     settle: float = SETTLE
     latencies: list[float] = field(default_factory=list)
     missed: int = 0
-    _began: float = field(default_factory=time.perf_counter)
+    _began: float = 0.0
     _due: float = 0.0
     _pressed: float | None = None
     _seen: bytes = b""
@@ -205,6 +205,7 @@ class Typist:
 
     def __call__(self, master: int, data: bytes) -> None:
         now = time.perf_counter()
+        self._began = self._began or now
         self._tail += data  # a question may lie across two reads
         if asked := self._tail.count(ASKED):
             os.write(master, ANSWER * asked)
