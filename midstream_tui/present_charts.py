@@ -7,6 +7,7 @@ there is nothing to see, one that says why.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
@@ -176,7 +177,9 @@ def sample_ages(tally: Tally, name: str, now: float) -> npt.NDArray[np.float64] 
 
 
 def latency_view(session: Session, stream: str, now: float, zoom: int = 0) -> LatencyView:
-    """TTFT, time between chunks and the length of turns where there is text; the time between frames of video."""
+    """TTFT, time between chunks and the length of turns where there is text; the time between frames of video,
+    and between the last hundred chunks of sound.
+    """
     tally = session.streams.get(stream)
     if tally is None:
         return LatencyView(stream=stream, reason=CLOSED, zoom=zoom)
@@ -230,6 +233,8 @@ def _distributions(tally: Tally, now: float) -> list[Distribution]:
         found.append(
             Distribution("ICL" if kind is Kind.TEXT else name, formula, Array(np.floor(ages)), Array(gaps))
         )
+    heard = [chunk.at for chunk in tally.audio]
+    add("chunk interval", "time between two chunks of sound", heard[1:], [b - a for a, b in pairwise(heard)])
     add("E2E", "end - request", [at for at, _ in ends], [value for _, value in ends])
     return found
 

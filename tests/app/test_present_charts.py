@@ -224,6 +224,13 @@ def test_frames_have_their_own_distances() -> None:
     assert found.seconds.data.tolist() == [0.5] * 4
 
 
+def test_chunks_of_sound_have_theirs() -> None:
+    made = session(*[audio(0.25 * k, np.zeros(320)) for k in range(5)])
+    (found,) = present.latency_view(made, "s", NOW).distributions
+    assert found.name == "chunk interval"
+    assert found.seconds.data.tolist() == [0.25] * 4
+
+
 # Sound
 
 
