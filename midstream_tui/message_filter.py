@@ -1,7 +1,7 @@
 """The filter of the message log: text, a regular expression, or their inverse, narrowed to a stream or a role.
 
 ``timeout`` text anywhere; ``/time.?out/`` a regular expression; ``!...`` what does not match; ``stream:NAME`` and
-``role:NAME`` (the start of it) in front narrow. Lower case matches either case.
+``role:NAME`` (the start of it, in quotes where it holds spaces) in front narrow. Lower case matches either case.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 LONGEST = 500
 """Characters of a filter."""
-_NARROW = re.compile(r"(stream|role):(\S*)\s*")
+_NARROW = re.compile(r'(stream|role):(?:"([^"]*)"|(\S*))\s*')
+
+
+def of_stream(name: str) -> str:
+    """The filter that keeps the messages of one stream; names of files may hold spaces."""
+    quoted = name.split('"')[0] if '"' in name else name  # the start of a name is enough
+    return f'stream:"{quoted}" ' if re.search(r"\s", quoted) or quoted != name else f"stream:{name} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class MessageFilter:
         rest = rest.removeprefix("!").lstrip()
         narrow = {"stream": "", "role": ""}
         while found := _NARROW.match(rest):
-            narrow[found[1]] = found[2].lower()
+            narrow[found[1]] = (found[2] or found[3] or "").lower()
             rest = rest[found.end() :]
         pattern = None
         if rest:

@@ -10,6 +10,7 @@ from textual import on, work
 from midstream_adapters.base import SourceError
 from midstream_adapters.registry import kind_of
 from midstream_tui.config import configured_sources
+from midstream_tui.message_filter import of_stream
 from midstream_tui.profiles import stream_options
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
 from midstream_tui.screens.live import LiveScreen
@@ -96,7 +97,7 @@ class StreamDeeds(Deeds):
 
         if not isinstance(self.live_screen, LogScreen):
             of = self.live_screen.stream if isinstance(self.live_screen, DetailScreen) else ""
-            self.push_screen(LogScreen(f"stream:{of} " if of else ""))
+            self.push_screen(LogScreen(of_stream(of) if of else ""))
 
     def action_alerts(self) -> None:
         from midstream_tui.screens.alerts import AlertsScreen

@@ -16,7 +16,7 @@ from midstream_analysis.report import AnalysisReport, ConversationReport, Patter
 from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub
-from midstream_tui.message_filter import MessageFilter
+from midstream_tui.message_filter import MessageFilter, of_stream
 from midstream_tui.present_log import BUDGET, LogFeed
 from midstream_tui.screens.log import LogScreen
 from midstream_tui.session import Session
@@ -45,6 +45,9 @@ def keeps(query: str, text: str, stream: str = "cam", role: str = "user") -> boo
         ("!/^a/", "abc", False),
         ("stream:ca", "x", True),
         ("stream:dog", "x", False),
+        ('stream:"ca" x', "x", True),
+        ('stream:"c a" x', "x", False),
+        ('!stream:"dog"', "x", True),
         ("stream:cam role:user x", "a x", True),
         ("role:assistant x", "a x", False),
         ("!stream:cam", "x", False),
@@ -56,6 +59,14 @@ def keeps(query: str, text: str, stream: str = "cam", role: str = "user") -> boo
 )
 def test_filters(query: str, text: str, kept: bool) -> None:
     assert keeps(query, text) is kept
+
+
+@pytest.mark.parametrize("name", ["cam", "tap/other requests", "a  b.mp4", 'say "hi" twice', '"quoted"'])
+def test_the_log_of_a_stream_holds_its_messages(name: str) -> None:
+    assert keeps(of_stream(name), "anything", name)
+    assert keeps(f"{of_stream(name)}any", "anything", name)
+    if '"' not in name:
+        assert not keeps(of_stream(name), "anything", "another")
 
 
 def test_what_is_no_regular_expression_is_told() -> None:
