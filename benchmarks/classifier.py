@@ -17,7 +17,8 @@ from collections import Counter, defaultdict
 import numpy as np
 
 import tests.analysis.families_driven
-import tests.analysis.families_linear  # noqa: F401 (both register their families)
+import tests.analysis.families_events
+import tests.analysis.families_linear  # noqa: F401 (all register their families)
 from midstream_analysis import classifier
 from midstream_analysis.report import Attractor, Classification
 from tests.analysis.families import FAMILIES, Family, draw
@@ -172,10 +173,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["accuracy", "calibration", "time", "ticker"])
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--offset", type=int, default=9, help="another number draws series never seen before")
     parser.add_argument("--sizes", type=int, nargs="*", default=[64, 128, 256, 512, 1000])
     chosen = parser.parse_args()
     if {"accuracy", "calibration"} & set(chosen.parts):
-        found = survey(tuple(chosen.sizes), chosen.seeds)
+        found = survey(tuple(chosen.sizes), chosen.seeds, chosen.offset)
         if "accuracy" in chosen.parts:
             accuracy(found)
         if "calibration" in chosen.parts:

@@ -151,6 +151,10 @@ _FLOWS: dict[str, tuple[tuple[tuple[float, float], ...], int, float, float, bool
     "sprott_b": (((0.8, 1.2), (0.9, 1.1)), 3, 0.5, 0.05, False),
     "lorenz96": (((7.0, 9.0),), 5, 1.0, 0.02, False),
     "rucklidge": (((1.8, 2.1), (6.2, 6.9)), 3, 0.5, 0.03, False),
+    "hindmarsh_rose": (((3.0, 3.3), (0.004, 0.006)), 3, 0.5, 0.05, False),
+    "nose_hoover": (((1.0, 1.0),), 3, 0.5, 0.05, False),
+    "arneodo": (((5.3, 5.6), (3.4, 3.6)), 3, 0.3, 0.05, False),
+    "forced_brusselator": (((0.045, 0.055), (0.78, 0.83)), 3, 0.3, 0.02, False),
     "chen": (((34.0, 36.0), (2.8, 3.2), (27.0, 28.5)), 3, 1.0, 0.005, True),
     "halvorsen": (((1.3, 1.5),), 3, 0.5, 0.01, True),
     "rikitake": (((1.0, 2.0), (4.0, 6.0)), 3, 1.0, 0.02, True),
@@ -170,7 +174,7 @@ def _flow_series(rng: Rng, name: str, n: int, chaotic: bool, per_period: tuple[f
         fine = systems.run(True, kind, s, p, 6000, 4000, h, 1, 0.0, np.zeros((1, size)))
         if not np.isfinite(fine).all() or np.abs(fine).max() > 1e4 or fine.std(axis=0).max() < 1e-2:
             continue
-        column = int(rng.integers(0, 2 if name in ("duffing", "forced_vdp") else size))
+        column = int(rng.integers(0, 2 if name in ("duffing", "forced_vdp", "forced_brusselator") else size))
         period = mean_period(fine[:, column]) * h
         if not np.isfinite(period):
             continue

@@ -85,23 +85,3 @@ def bursts(rng: Rng, n: int) -> Series:
     """Spans of a fast rhythm between spans of rest, both of random length."""
     on = np.searchsorted(_arrivals(rng, n, rng.uniform(12, 30)), np.arange(n)) % 2
     return watched(rng, on * np.abs(np.sin(rng.uniform(0.3, 1.2) * np.arange(n))), 0.05)
-
-
-def _differences(rng: Rng, n: int, noise: float) -> Series:
-    """Mean difference between a test picture's frames: a gradient that moves in whole pixels, the digits of a counter,
-    and what the encoder forgets at each key frame; `noise` times the spread is its rounding."""
-    rate, key = int(rng.choice([15, 24, 25, 30])), int(rng.choice([12, 48, 60, 250]))
-    t = np.arange(1, n + 1)
-    speed = rng.uniform(0.4, 3.0)
-    moved = np.floor(speed * t) - np.floor(speed * (t - 1))
-    digits = rng.uniform(0.2, 1.0, 10)
-    x = rng.uniform(0.3, 1.5) * moved
-    x += np.where(t % rate == 0, rng.uniform(0.5, 3.0) * digits[(t // rate) % 10], 0.0)
-    x += np.where(t % key == 0, rng.uniform(0.3, 2.0), 0.0) + rng.uniform(0, 0.3) * (t % key) / key
-    x += rng.uniform(0, 0.5) * np.sin(2 * np.pi * t / rng.uniform(20, 90))
-    return x + noise * x.std() * rng.normal(size=n)
-
-
-@family(STOCHASTIC)
-def picture_motion(rng: Rng, n: int) -> Series:
-    return _differences(rng, n, float(np.exp(rng.uniform(np.log(0.1), np.log(0.5)))))

@@ -17,7 +17,7 @@ MAPS = (
 FLOWS = (
     "lorenz", "rossler", "chen", "thomas", "halvorsen", "duffing", "forced_vdp", "chua", "rikitake", "hindmarsh_rose",
     "sprott_b", "jerk", "nose_hoover", "lorenz96", "van_der_pol", "fitzhugh", "brusselator", "lotka_volterra",
-    "pendulum", "rucklidge", "double_scroll_tanh", "hyper_rossler",
+    "pendulum", "rucklidge", "double_scroll_tanh", "hyper_rossler", "arneodo", "forced_brusselator",
 )  # fmt: skip
 
 
@@ -134,6 +134,11 @@ def flow_rhs(kind, s, p, d):
     elif kind == 21:
         w = s[3]
         d[0], d[1], d[2], d[3] = -y - z, x + 0.25 * y + w, p[0] + x * z, -0.5 * z + p[1] * w
+    elif kind == 22:
+        d[0], d[1], d[2] = y, z, p[0] * x - p[1] * y - z - x * x * x
+    elif kind == 23:
+        meet = x * x * y
+        d[0], d[1], d[2] = 0.4 + meet - 2.2 * x + p[0] * cos(z), 1.2 * x - meet, p[1]
 
 
 @njit(nogil=True, cache=True)
