@@ -32,7 +32,7 @@ from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from midstream_tui.export import renderer
+from midstream_tui.export_png import renderer
 from midstream_tui.svg_cells import on_grid
 
 HERE = Path(__file__).parent

@@ -24,7 +24,7 @@ import scenes
 from PIL import Image
 from shots import SCREENS, SHOTS, Shot, take
 
-from midstream_tui.export import renderer, to_png
+from midstream_tui.export_png import renderer, to_png
 from midstream_tui.svg_cells import on_grid
 
 HERE = Path(__file__).parent
