@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -70,27 +68,3 @@ def write_files(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:
         paths.append(folder / f"{stem}.{ending}")
         write_private(paths[-1], content)
     return paths
-
-
-def renderer() -> str | None:
-    """The program that makes a PNG of an SVG, if one is installed (Debian: librsvg2-bin)."""
-    return shutil.which("rsvg-convert")
-
-
-def to_png(svg: str) -> bytes:
-    """A PNG of `svg`. Blocks for a second or two.
-
-    Raises:
-        OSError: no renderer is installed, or it failed.
-    """
-    program = renderer()
-    if program is None:
-        raise OSError("no rsvg-convert here (Debian: librsvg2-bin)")
-    from .svg_cells import on_grid  # loads Rich, which headless modes do without
-
-    done = subprocess.run(
-        [program, "-f", "png"], input=on_grid(svg).encode(), capture_output=True, timeout=60
-    )
-    if done.returncode:
-        raise OSError(f"rsvg-convert: {done.stderr.decode(errors='replace').strip()[:200]}")
-    return done.stdout

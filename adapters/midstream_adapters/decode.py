@@ -148,7 +148,9 @@ class MediaReader:
                 for decoder in self._decoders.values():
                     decoder.finish(events)
                 self.ended = True
-            elif packet.stream_index in self._decoders:  # PyAV's last, empty ones always claim to be of stream 0
+            elif (
+                packet.stream_index in self._decoders
+            ):  # PyAV's last, empty ones always claim to be of stream 0
                 self._decoders[packet.stream_index].decode(packet, events)
             if len(events) >= most or time.perf_counter() >= until:
                 break

@@ -13,7 +13,8 @@ from textual import work
 
 from midstream_adapters.redact import redact
 from midstream_tui.event_log import ndjson
-from midstream_tui.export import export_folder, to_json, to_png, write_files
+from midstream_tui.export import export_folder, to_json, write_files
+from midstream_tui.export_png import to_png
 from midstream_tui.export_report import markdown
 from midstream_tui.export_series import copies, to_csv
 

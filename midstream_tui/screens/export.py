@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Label, Select, Static
 
 from midstream_tui.bindings import MODAL
-from midstream_tui.export import renderer
+from midstream_tui.export_png import renderer
 from midstream_tui.screens.key_line import KeyLine
 from midstream_tui.screens.tick import Tick
 

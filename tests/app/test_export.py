@@ -38,7 +38,8 @@ from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
 from midstream_tui.deeds.export import MIMES, archive
 from midstream_tui.event_log import EventLog, ndjson
-from midstream_tui.export import renderer, to_png, write_files
+from midstream_tui.export import write_files
+from midstream_tui.export_png import renderer, to_png
 from midstream_tui.export_report import markdown, text
 from midstream_tui.export_series import SeriesCopy, copies, to_csv
 from midstream_tui.hub import Hub

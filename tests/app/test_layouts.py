@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ def test_boxes_tile_the_room(layout: Layout, size: str, hidden: set[int], width:
     for y, _ in rows:
         line = sorted(box for box in boxes.values() if box.y == y)
         assert line[0].x == 0
-        assert all(a.x + a.width == b.x for a, b in zip(line, line[1:], strict=False))
+        assert all(a.x + a.width == b.x for a, b in pairwise(line))
         assert len({box.height for box in line}) == 1
 
 

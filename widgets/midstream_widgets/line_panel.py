@@ -88,7 +88,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
             "pagedown", "page(1)", "Page down", id="panel.page_down", tooltip="One page down", show=False
         ),
         Binding("ctrl+u", "half(-1)", "Half up", id="panel.half_up", tooltip="Half a page up", show=False),
-        Binding("ctrl+d", "half(1)", "Half down", id="panel.half_down", tooltip="Half a page down", show=False),
+        Binding(
+            "ctrl+d", "half(1)", "Half down", id="panel.half_down", tooltip="Half a page down", show=False
+        ),
         Binding("home,g", "edge(-1)", "Start", id="panel.home", tooltip="To the first row", show=False),
         Binding("end,G", "edge(1)", "End", id="panel.end", tooltip="To the last row", show=False),
     ]
