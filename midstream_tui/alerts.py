@@ -89,7 +89,10 @@ class Alerts:
                 watch = self._watches.get((name, stream))
                 if watch is None:
                     watch = self._watches[name, stream] = _Watch(deque(maxlen=int(WINDOW * 10)))
-                value = _judged(rule, watch, FIGURES[rule.figure].read(session, tally, now), now)
+                # Of a stream that is over only the end itself is worth an alert.
+                over = tally.over and FIGURES[rule.figure].mode != "flag"
+                read = None if over else FIGURES[rule.figure].read(session, tally, now)
+                value = _judged(rule, watch, read, now)
                 if alert := _step(name, rule, stream, watch, value, now):
                     changed.append(alert)
         for key in [key for key in self._watches if key[1] not in session.streams]:

@@ -220,7 +220,9 @@ class Tally:
         turn, begins = self.log.chunk(chunk, tokens, guess)
         # The pause before an answer is TTFT and that before a question is the asker's: no gaps between chunks.
         paused = begins or (self.turns > 0 and turn is None)
-        gap = self.track(Kind.TEXT).add(chunk.at, chunk.nbytes or len(chunk.text), paused)
+        gap = None
+        if not chunk.sent:
+            gap = self.track(Kind.TEXT).add(chunk.at, chunk.nbytes or len(chunk.text), paused)
         if turn is None and guess and chunk.turn is None and chunk.role in ("user", "system"):
             self.prompt_guess += tokens
         if gap is not None:

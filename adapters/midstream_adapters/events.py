@@ -94,7 +94,8 @@ class TextChunk(Event):
     """Text as it came. ``turn=None``: a message of its own; else a piece of that turn's message until ``final``.
 
     ``tokens`` is a count from the source, ``None`` where it told none. ``reasoning`` marks a model's thinking;
-    ``tool`` names the tool of whose call ``text`` is a piece of the arguments.
+    ``tool`` names the tool of whose call ``text`` is a piece of the arguments. ``sent`` marks what this end said (a
+    prompt): a message, but nothing that was received.
     """
 
     text: str
@@ -106,6 +107,7 @@ class TextChunk(Event):
     reward: float | None = None
     reasoning: bool = False
     tool: str | None = None
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

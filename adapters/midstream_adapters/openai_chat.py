@@ -200,7 +200,7 @@ class ChatAdapter:
         """Ask the question in front, and take it away once it is answered, or can't be."""
         stream, clock, question = self.info.stream, self._options.clock, self._left[0]
         if not self._shown:
-            sink.emit(TextChunk(stream, clock(), question, "user"))
+            sink.emit(TextChunk(stream, clock(), question, "user", sent=True))
             self._shown = True
         self._turns += 1
         turn = f"{stream}:{self._turns}"

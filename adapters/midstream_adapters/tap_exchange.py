@@ -96,7 +96,7 @@ class Exchange:
         self._asked = stream, turn
         self._count = counter(self._model)
         if asked.prompt:
-            self._sink.emit(TextChunk(stream, self._at, asked.prompt, "user"))
+            self._sink.emit(TextChunk(stream, self._at, asked.prompt, "user", sent=True))
         prompt = asked.prompt or self._line
         self._sink.emit(TurnStarted(stream, self._at, turn, self._model or None, prompt))
 

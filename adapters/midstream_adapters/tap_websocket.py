@@ -158,7 +158,7 @@ class WebSocketWatch:
             and (text := text_of(item.get("content")))
         ):
             self._said = text[:MAX_PROMPT]
-            self._sink.emit(TextChunk(self._reading().stream, self._at, self._said, "user"))
+            self._sink.emit(TextChunk(self._reading().stream, self._at, self._said, "user", sent=True))
 
     def _answers(self, reader: PayloadReader, value: dict[str, Any], message: bytes) -> None:
         """An event of the server's."""
@@ -167,7 +167,7 @@ class WebSocketWatch:
             self._begin(reader, value.get("response"))
         elif kind == "conversation.item.input_audio_transcription.completed":
             if isinstance(text := value.get("transcript"), str) and text:
-                self._sink.emit(TextChunk(reader.stream, self._at, text, "user", nbytes=len(message)))
+                self._sink.emit(TextChunk(reader.stream, self._at, text, "user", sent=True))
                 return
         elif kind == "error" and self._asked:
             error = value.get("error")

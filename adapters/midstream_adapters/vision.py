@@ -351,6 +351,7 @@ class Watch:
 
     def __init__(self, eyes: Eyes, stream: str, sink: Sink, options: Options) -> None:
         self.stream, self.clock = stream, options.clock
+        self.waited = False
         self._eyes, self._sink = eyes, sink
         self._tracker = Tracker()
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from midstream_adapters import vision
+from midstream_adapters.attach import Thorough
 from midstream_adapters.base import Options, supervise
 from midstream_adapters.events import Box, Detections, Figures, State, VideoFrame
 from midstream_adapters.levels import Picture
@@ -441,3 +442,11 @@ def test_looking_needs_no_model_until_there_is_something_to_see(monkeypatch: pyt
     assert options.models
     assert options.pictures
     assert made == []
+
+
+def test_a_watch_is_thorough() -> None:
+    """Else nobody waits for it, and a file read fast ends before its pictures were looked at."""
+    options = with_detection(Options(), Fake)
+    (make,) = options.models
+    watch = make("s", Recorder(), options)
+    assert isinstance(watch, Thorough)

@@ -172,3 +172,12 @@ def test_every_figure_reads_an_empty_stream() -> None:
 
 def test_every_built_in_rule_names_a_figure() -> None:
     assert {rule.figure for rule in BUILT_IN.values()} <= set(FIGURES)
+
+
+def test_a_stream_that_is_over_keeps_no_alert_but_its_loss() -> None:
+    scene = Scene(slow=Rule("reconnects", above=0.5), lost=Rule("lost", above=0.5))
+    scene.fold(StateChanged("a", scene.now, State.RECONNECTING, "x", 1.0))
+    assert [alert.rule for alert in scene.pass_(1)] == ["slow", "lost"]
+    ended = scene.pass_(1, StateChanged("a", scene.now, State.FAILED, "no"))
+    assert [(alert.rule, alert.ended is not None) for alert in ended] == [("slow", True)]
+    assert [alert.rule for alert in scene.alerts.active] == ["lost"]

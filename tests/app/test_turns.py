@@ -66,6 +66,19 @@ def test_the_sound_of_a_spoken_answer_is_no_text() -> None:
     assert record.itl is None
 
 
+def test_what_this_end_said_is_a_message_and_nothing_received() -> None:
+    session = Session(clock=lambda: 101.0)
+    session.apply(opened("llm", 100.0))
+    session.apply(live("llm", 100.0))
+    session.apply(TextChunk("llm", 100.0, "Why is the sky blue?", "user", sent=True))
+    stream = session.state().streams["llm"]
+    assert (stream.messages, stream.chunks, stream.bytes, stream.last_data) == (1, 0, 0, None)
+    assert stream.tokens > 0
+    session.apply(TextChunk("llm", 100.5, "Because", "assistant"))
+    stream = session.state().streams["llm"]
+    assert (stream.chunks, stream.bytes) == (1, 7)
+
+
 def test_a_stall_is_three_medians_and_two_seconds() -> None:
     steady = [0.1 * n for n in range(1, 11)]
     assert logged([*steady, 2.9]).stalls == 0
