@@ -32,7 +32,10 @@ class LogScreen(LiveScreen):
     PLACE = "messages"
     AUTO_FOCUS = "#log"
     DEFAULT_CSS = """
-    LogScreen #filter { dock: bottom; height: 3; border: round $border-blurred; display: none; }
+    LogScreen #filter {
+        dock: bottom; height: 3; margin-bottom: 1; border: round $border-blurred; border-title-color: $text-muted;
+        display: none;
+    }
     LogScreen #filter.-open { display: block; }
     LogScreen #filter.-wrong { border: round $error; }
     """

@@ -136,6 +136,32 @@ def test_help_on_the_detail(size: tuple[int, int], theme: str, snap_compare: Com
     assert snap_compare(made(tmp_path, theme), terminal_size=size, run_before=after("d", "question_mark"))
 
 
+@each_theme
+@each_size
+def test_log_with_a_filter(size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path) -> None:
+    app = made(tmp_path, theme)
+    assert snap_compare(app, terminal_size=size, run_before=after("L", "slash", *"!role:user", "enter"))
+
+
+@each_theme
+@each_size
+def test_alerts(size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path) -> None:
+    app = made(tmp_path, theme)
+    session = app.hub.session
+    app.watchman.alerts.update(session, session.clock())
+    assert {alert.rule for alert in app.watchman.alerts.active} >= {"lost", "freeze"}
+    assert snap_compare(app, terminal_size=size, run_before=after("A"))
+
+
+@each_theme
+@each_size
+def test_export_dialog(
+    size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midstream_tui.screens.export.renderer", lambda: "rsvg-convert")  # whatever is here
+    assert snap_compare(made(tmp_path, theme), terminal_size=size, run_before=after("E"))
+
+
 @pytest.mark.parametrize("layout", [1, 2, 3])
 def test_layouts_of_the_dashboard(layout: int, snap_compare: Compare, tmp_path: Path) -> None:
     keys = ["v"] * layout

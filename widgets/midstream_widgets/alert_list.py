@@ -9,7 +9,7 @@ from textual.reactive import var
 from midstream_widgets import formats as f
 from midstream_widgets.glyphs import ALERT, Glyph
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, cut, pad
+from midstream_widgets.lines import Row, pad
 
 _SIGNS = {"error": Glyph("✗", "error", "error"), "warning": Glyph(ALERT, "warning", "warning")}
 _OVER = Glyph("■", "over", "muted")
@@ -48,10 +48,17 @@ def alert_rows(view: AlertsView, width: int) -> list[Row]:
 
 def _row(line: AlertLine, width: int) -> Row:
     sign = _SIGNS.get(line.level, _SIGNS["warning"]) if line.active else _OVER
-    for_ = f"{'for' if line.active else 'lasted'} {f.duration(line.lasted)}"
-    head = ((f"{sign.sign} ", sign.style), (pad(sign.word, 8), sign.style), (f"{line.clock} ", "muted"))
-    names = ((pad(line.rule, 18), "value"), (f"{cut(line.stream, 28)}  ", "label"))
-    return Row((*head, *names, (f"{for_}  ", "muted"), (line.text, "value" if line.active else "muted")))
+    wide = width >= 100
+    spans = [(f"{sign.sign} ", sign.style), (pad(sign.word, 8), sign.style)]
+    if wide:
+        spans.append((f"{line.clock} ", "muted"))
+    spans += [
+        (f"{pad(line.rule, 17 if wide else 10)} ", "value"),
+        (f"{pad(line.stream, 24 if wide else 16)} ", "label"),
+    ]
+    lasted = f"{'' if line.active else 'lasted '}{f.short_duration(line.lasted)}"
+    spans += [(f"{pad(lasted, 12)} ", "muted"), (line.text, "value" if line.active else "muted")]
+    return Row(tuple(spans))
 
 
 class AlertList(LinePanel[AlertsView]):
