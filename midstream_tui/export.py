@@ -1,4 +1,4 @@
-"""Exports: this moment as JSON (schema-versioned) and as SVG. Secrets are redacted; files are 0600 and atomic."""
+"""Exports: this moment as JSON (schema-versioned), and the files of any export: 0600, atomic, never overwritten."""
 
 from __future__ import annotations
 
@@ -34,22 +34,6 @@ def redacted(value: Any) -> Any:
 def to_json(state: DashboardState, *, indent: int | None = 2) -> str:
     """The state as a JSON document, fit to be shown to anyone. NaN never occurs: unknown is null."""
     return json.dumps(redacted(state.to_json()), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def write_export(
-    state: DashboardState, svg: str | None, folder: Path | None = None, report: str | None = None
-) -> list[Path]:
-    """Write ``midstream-TIME.json`` and, given them, the ``.svg`` and the report as ``.md``; return their paths.
-
-    Raises:
-        OSError: the folder can't be written.
-    """
-    files = {"json": to_json(state) + "\n"}
-    if svg is not None:
-        files["svg"] = redact(svg)
-    if report is not None:
-        files["md"] = report
-    return write_files(files, folder or export_folder())
 
 
 def write_files(files: Mapping[str, str | bytes], folder: Path) -> list[Path]:

@@ -62,11 +62,6 @@ def is_config(tag_kind: int, payload: bytes) -> bool:
     )  # 12: HEVC, as some encoders sent it before it had a form
 
 
-def is_keyframe(payload: bytes) -> bool:
-    """Whether a video tag's payload is a key frame."""
-    return bool(payload) and (payload[0] >> 4) & 0x07 == 1
-
-
 @dataclass(frozen=True, slots=True)
 class Script:
     """An ``onMetaData`` message: what to hand on, the kinds it declares (None: it does not tell), frames a second."""

@@ -142,7 +142,9 @@ async def test_reasoning_and_tool_calls() -> None:
         call(arguments='{"q":'), call(arguments="1}"), chunk(finish="tool_calls"), "[DONE]",
     )  # fmt: skip
     sink = await ask(always(answer(body=body)))
-    assert [(e.text, e.reasoning, e.tool) for e in sink.events if isinstance(e, TextChunk)][1:] == [
+    said = [e for e in sink.events if isinstance(e, TextChunk)][1:]
+    assert {e.role for e in said} == {"assistant"}
+    assert [(e.text, e.reasoning, e.tool) for e in said] == [
         ("Let me see", True, None),
         ("Yes", False, None),
         ("", False, "search"),  # the call shows before its first argument

@@ -131,7 +131,9 @@ async def test_anthropic_messages() -> None:
             {"type": "message_stop"},
         )
     )
-    assert [(e.text, e.reasoning, e.tool) for e in sink.events if isinstance(e, TextChunk)] == [
+    said = [e for e in sink.events if isinstance(e, TextChunk)]
+    assert {e.role for e in said} == {"assistant"}
+    assert [(e.text, e.reasoning, e.tool) for e in said] == [
         ("hm", True, None), ("Hello", False, None), ("", False, "search"), ("{}", False, "search"),
     ]  # fmt: skip
     (end,) = sink.of(TurnEnded)
