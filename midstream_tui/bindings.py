@@ -83,6 +83,8 @@ PICKER: list[BindingType] = [
     _key("ctrl+e", "edit", "Edit", "picker.edit", "Put the address into the field to change it"),
     _key("ctrl+r", "reconnect", "Reconnect", "picker.reconnect", "Connect the stream anew"),
     _key("ctrl+o", "options", "Options", "picker.options", "Options of the stream"),
+    _key("p", "probe", "Probe", "picker.probe", "Find out whether the address can be reached, or stop that"),
+    _key("P", "probe_all", "Probe all", "picker.probe_all", "The same of every address listed, four at once"),
     _quiet("down", "to_list", "List", "picker.list", "From the address to the list"),
 ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from midstream_adapters.base import Backoff, Options
 from midstream_adapters.events import Provenance
@@ -19,6 +19,7 @@ from .state import DashboardState, StreamState
 DEFAULT_SECONDS = 10.0
 ANALYSIS_WAIT = 5.0
 TICK = 1 / 15
+UNTIRING = Backoff(attempts=None)
 
 
 async def measure(
@@ -30,16 +31,19 @@ async def measure(
     analysis_wait: float = ANALYSIS_WAIT,
     stop: asyncio.Event | None = None,
     rules: Mapping[str, Rule] = BUILT_IN,
+    backoff: Backoff = UNTIRING,
+    enough: Callable[[Hub], bool] | None = None,
 ) -> DashboardState:
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
 
     The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
-    not known by then is None. Setting `stop` ends the watching early. `rules` are judged once a second (see `Alerts`).
+    not known by then is None. Setting `stop` ends the watching early, and so does `enough`, which is asked at every tick.
+    `rules` are judged once a second (see `Alerts`).
 
     Raises:
         SourceError: a source can't be named or used.
     """
-    hub = Hub(options, engine=analysis, backoff=Backoff(attempts=None))
+    hub = Hub(options, engine=analysis, backoff=backoff)
     alerts = hub.session.alerts = Alerts(rules)
     judged = options.clock()
     hub.start()
@@ -58,6 +62,8 @@ async def measure(
                 break
             await asyncio.wait(hub.tasks, timeout=left)
             hub.tick()
+            if enough is not None and enough(hub):
+                break
             if options.clock() - judged >= 1.0:
                 judged = options.clock()
                 alerts.update(hub.session, judged)

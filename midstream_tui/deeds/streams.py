@@ -21,6 +21,7 @@ from .base import Deeds
 
 if TYPE_CHECKING:
     from midstream_adapters.base import Options
+    from midstream_tui.reach import Reach
     from midstream_tui.screens.options import Wishes
 
 NONE = "There is no stream yet: s adds one."
@@ -119,8 +120,15 @@ class StreamDeeds(Deeds):
         from midstream_tui.screens.picker import PickerScreen
 
         self.push_screen(
-            PickerScreen(self._open_streams, self._configured(), self.recent.load()), self._picked
+            PickerScreen(self._open_streams, self._configured(), self.recent.load(), self._reach),
+            self._picked,
         )
+
+    async def _reach(self, source: str) -> Reach:
+        """Whether `source` can be reached, as it would be opened."""
+        from midstream_tui.reach import reach
+
+        return await reach(source, stream_options(source, self.settings, self.hub.options))
 
     def _configured(self) -> list[str]:
         return list(dict.fromkeys([*(each.source for each in self.settings.streams), *configured_sources()]))

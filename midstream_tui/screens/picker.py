@@ -1,4 +1,4 @@
-"""The stream picker: type an address, pick an open stream, or open one used before."""
+"""The stream picker: type an address, pick an open stream, or open one used before; see whether it can be reached."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -21,34 +22,40 @@ from midstream_adapters.registry import kind_of, known_kinds
 from midstream_tui.bindings import PICKER
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
 from midstream_tui.screens.key_line import KeyLine
+from midstream_tui.screens.probing import COLOURS, Probes, Reacher
 from midstream_widgets import glyphs
 from midstream_widgets.lines import plain
 
-COLOURS = {
-    "good": "$text-success",
-    "warning": "$text-warning",
-    "error": "$text-error",
-    "muted": "$text-muted",
-}
+_WIDTH = 84
+"""Cells of the box at most, as `picker.tcss` has it."""
 _LIST = 12
 """Rows of the list at most, as `picker.tcss` has it."""
-_AROUND = 11
-"""Rows of the box that are neither of the list nor kinds: borders, address, what is said of it, headings, gaps."""
+_AROUND = 7
+"""Rows of the box that are neither of the list, of kinds, nor said of the address: borders, address, gaps."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at the states of the open streams."""
+PROBE_AFTER = 0.4
+"""Seconds that typing pauses before the address is probed."""
 
 
 class PickerScreen(ModalScreen[Choice | None]):
     """Dismisses with what was chosen, or None. What is done to a stream meanwhile is said at once, by a message.
 
-    ``streams`` gives the open streams as they are now: their states are shown live while they connect.
+    ``streams`` gives the open streams as they are now: their states are shown live while they connect. ``reach`` finds
+    out whether an address that is typed or listed can be reached; probes end with an edit of it, and with the picker.
     """
 
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = PICKER
 
-    def __init__(self, streams: Callable[[], list[Choice]], configured: list[str], recent: list[str]) -> None:
+    def __init__(
+        self, streams: Callable[[], list[Choice]], configured: list[str], recent: list[str], reach: Reacher
+    ) -> None:
         super().__init__()
+        self._probes = Probes(reach, self._show_probes)
+        self._pause: Timer | None = None
+        self._source = ""  # what is typed, and what is said of it: its kind, and all
+        self._judged = self._said = Content("")
         self._streams = streams
         self._addresses = [
             *(Choice("configured", source, redact(source)) for source in configured),
@@ -73,15 +80,26 @@ class PickerScreen(ModalScreen[Choice | None]):
         self._fill()
         self.set_interval(LOOK_EVERY, self._look)
 
+    def on_screen_suspend(self) -> None:
+        """Another screen lies over this one: nobody is waiting for an answer."""
+        self._rest()
+        self._probes.cancel()
+
+    async def on_unmount(self) -> None:
+        self._rest()
+        await self._probes.close()
+
     def on_resize(self) -> None:
         self._tell_kinds()
 
     def _tell_kinds(self) -> None:
         """The kinds of source, as many as there is room for below the list."""
+        size, listed = self.app.size, self.query_one(OptionList)
         kinds = known_kinds().splitlines()
-        listed = self.query_one(OptionList)
-        used = min(listed.option_count, _LIST) + _AROUND
-        room = int(self.app.size.height * 0.92) - used
+        rows = sum(str(option.prompt).count("\n") + 1 for option in listed.options)
+        said = self._said.get_height({}, max(1, min(_WIDTH, int(size.width * 0.96)) - 6))
+        room = int(size.height * 0.92) - min(rows, _LIST) - said - _AROUND
+        self.query_one("#kinds").display = room > 0
         if room < len(kinds):
             left = len(kinds) - max(0, room - 1)
             kinds = [*kinds[: max(0, room - 1)], f"  … {left} more: midstream-tui --help"]
@@ -96,6 +114,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         if choices != self._choices:
             self._choices = choices
             self._fill()
+        self._show_probes()
 
     def _fill(self) -> None:
         listed = self.query_one(OptionList)
@@ -115,16 +134,66 @@ class PickerScreen(ModalScreen[Choice | None]):
         elif index is not None and listed.option_count:
             listed.highlighted = min(index, listed.option_count - 1)
 
-    @staticmethod
-    def _prompt(choice: Choice) -> Content:
+    def _prompt(self, choice: Choice) -> Content:
+        """The line of an entry, and a second one for what probing it found."""
         if choice.kind != "stream":
-            return Content(f"  {plain(choice.label)}")
+            found = self._probes.shown(choice.value)
+            line = Content(f"  {plain(choice.label)}")
+            return line if found is None else Content.assemble(line, "\n    ", found)
         glyph = glyphs.state(choice.state)
         colour = COLOURS.get(glyph.style, "$text-muted")
         said = Content.assemble("  ", (f"{glyph.text:<15}", colour), plain(choice.label))
         if choice.reason and choice.state != "live":
             said += Content.assemble("  ", (plain(choice.reason), colour))
         return said
+
+    # -- probes
+
+    def _show_probes(self) -> None:
+        """What probing has found by now: of the listed, of what is typed, and how far it is."""
+        listed = self.query_one(OptionList)
+        prompts = {_id(choice): self._prompt(choice) for choice in self._addresses}
+        changed = {
+            name: (str(listed.get_option(name).prompt), prompt)
+            for name, prompt in prompts.items()
+            if str(listed.get_option(name).prompt) != str(prompt)
+        }
+        for name, (_, prompt) in changed.items():
+            listed.replace_option_prompt(name, prompt)
+        if any(before.count("\n") != str(prompt).count("\n") for before, prompt in changed.values()):
+            listed.refresh(layout=True)
+            self._tell_kinds()
+        progress = self._probes.progress()
+        self.query_one(Vertical).border_subtitle = Content(f"{progress} · P stops" if progress else "")
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say what is to be said of the address in the field."""
+        said = self._judged
+        if (found := self._probes.shown(self._source)) is not None:
+            said = Content.assemble(said, "\n", found)
+        if self._editing is not None:
+            said = Content.assemble((f"in place of {plain(self._editing.label)}\n", "$text-warning"), said)
+        if str(said) != str(self._said):
+            self._said = said
+            self.query_one("#said", Static).update(said)
+            self._tell_kinds()
+
+    def _rest(self) -> None:
+        """What was typed is not to be probed."""
+        if self._pause is not None:
+            self._pause.stop()
+            self._pause = None
+
+    def _judge(self, source: str, judged: Content, *, probe: bool) -> None:
+        """Take `judged` for what is to be said of `source`, which is probed when typing has paused."""
+        self._rest()
+        if source != self._source and not any(choice.value == self._source for choice in self._addresses):
+            self._probes.cancel(self._source)
+        self._source, self._judged = source, judged
+        if probe:
+            self._pause = self.set_timer(PROBE_AFTER, lambda: self._probes.ask(source))
+        self._tell()
 
     def _highlighted(self) -> str | None:
         listed = self.query_one(OptionList)
@@ -142,19 +211,18 @@ class PickerScreen(ModalScreen[Choice | None]):
     def _typed(self, event: Input.Changed) -> None:
         """Say of what kind the address is, as far as it goes; what is not finished is not called wrong."""
         source = event.value.strip()
-        said = Content("")
-        if source:
-            try:
-                kind = kind_of(source)
-            except SourceError as error:
-                said = Content.styled(f"… {plain(str(error))}", "$text-muted")
-            else:
-                masked = redact(source)
-                shown = f"  shown as {plain(masked)}" if masked != source else ""
-                said = Content.assemble((f"✓ {kind.about}", "$text-success"), (shown, "$text-muted"))
-        if self._editing is not None:
-            said = Content.assemble((f"in place of {plain(self._editing.label)}\n", "$text-warning"), said)
-        self.query_one("#said", Static).update(said)
+        try:
+            kind = kind_of(source) if source else None
+        except SourceError as error:
+            self._judge(source, Content.styled(f"… {plain(str(error))}", "$text-muted"), probe=False)
+            return
+        if kind is None:
+            self._judge("", Content(""), probe=False)
+            return
+        masked = redact(source)
+        shown = f"  shown as {plain(masked)}" if masked != source else ""
+        said = Content.assemble((f"✓ {kind.about}", "$text-success"), (shown, "$text-muted"))
+        self._judge(source, said, probe=source != self._source)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -164,7 +232,7 @@ class PickerScreen(ModalScreen[Choice | None]):
         try:
             kind_of(source)
         except SourceError as error:
-            self.query_one("#said", Static).update(Content.styled(f"✗ {plain(str(error))}", "$text-error"))
+            self._judge(source, Content.styled(f"✗ {plain(str(error))}", "$text-error"), probe=False)
             return
         chosen = Choice("recent", source, redact(source))
         if (before := self._editing) is not None:
@@ -218,6 +286,29 @@ class PickerScreen(ModalScreen[Choice | None]):
             self._addresses = [each for each in self._addresses if each != choice]
             self._fill()
             self.post_message(Remove(choice))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the field letters are letters; what is typed there is probed by itself."""
+        return not (action.startswith("probe") and self.query_one(Input).has_focus)
+
+    def action_probe(self) -> None:
+        """Probe the highlighted address, or stop that."""
+        choice = self._choice()
+        if choice is None:
+            return
+        if choice.kind == "stream":
+            self.notify("It is open: its state stands beside it.", markup=False, timeout=3)
+        elif self._probes.is_running(choice.value):
+            self._probes.cancel(choice.value)
+        else:
+            self._probes.ask(choice.value)
+
+    def action_probe_all(self) -> None:
+        """Probe all addresses of the list, or stop that."""
+        if self._probes.running:
+            self._probes.cancel()
+        else:
+            self._probes.ask(*(choice.value for choice in self._addresses))
 
     def action_reconnect(self) -> None:
         choice = self._choice()

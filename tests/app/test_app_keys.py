@@ -531,6 +531,30 @@ async def opens_the_options_from_the_picker(pilot: Keys) -> None:
     assert isinstance(pilot.app.screen, OptionsScreen)
 
 
+async def probes_from_the_picker(pilot: Keys) -> None:
+    app = app_of(pilot)
+    app.recent.add("sim:video")
+    app.recent.add("sim:audio")
+    await pilot.press("s", *"p", "backspace", "down", "end", "p")
+    for _ in range(100):
+        await pilot.pause(0.02)
+        if "not probed" in prompts(pilot)["recent:sim:video"]:
+            break
+    assert "not probed" in prompts(pilot)["recent:sim:video"]
+    assert "not probed" not in prompts(pilot)["recent:sim:audio"]
+    await pilot.press("P")
+    for _ in range(100):
+        await pilot.pause(0.02)
+        if "not probed" in prompts(pilot)["recent:sim:audio"]:
+            break
+    assert "not probed" in prompts(pilot)["recent:sim:audio"]
+
+
+def prompts(pilot: Keys) -> dict[str, str]:
+    """The entries of the picker by id, as they read."""
+    return {str(option.id): str(option.prompt) for option in pilot.app.screen.query_one(OptionList).options}
+
+
 async def closes_dialogs(pilot: Keys) -> None:
     await pilot.press("i")
     await pilot.pause()
@@ -566,6 +590,8 @@ TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "picker.edit": edits_an_address,
     "picker.reconnect": connects_anew_from_the_picker,
     "picker.options": opens_the_options_from_the_picker,
+    "picker.probe": probes_from_the_picker,
+    "picker.probe_all": probes_from_the_picker,
     "streams.pick": opens_the_picker,
     "export.snapshot": exports,
     "export.choose": chooses_what_to_export,
