@@ -29,9 +29,9 @@ from midstream_widgets.lines import plain
 _WIDTH = 84
 """Cells of the box at most, as `picker.tcss` has it."""
 _LIST = 12
-"""Rows of the list at most, as `picker.tcss` has it."""
+"""Rows of the list at most."""
 _AROUND = 7
-"""Rows of the box that are neither of the list, of kinds, nor said of the address: borders, address, gaps."""
+"""Rows of the box that are neither of the list, of kinds, nor said of the address: borders, address, heading, gap."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at the states of the open streams."""
 PROBE_AFTER = 0.4
@@ -98,7 +98,10 @@ class PickerScreen(ModalScreen[Choice | None]):
         kinds = known_kinds().splitlines()
         rows = sum(str(option.prompt).count("\n") + 1 for option in listed.options)
         said = self._said.get_height({}, max(1, min(_WIDTH, int(size.width * 0.96)) - 6))
-        room = int(size.height * 0.92) - min(rows, _LIST) - said - _AROUND
+        room = int((size.height - 1) * 0.92) - said - _AROUND  # for the list, then for kinds
+        most = max(3, min(_LIST, room + 2))
+        listed.styles.max_height = most
+        room -= min(rows, most)
         self.query_one("#kinds").display = room > 0
         if room < len(kinds):
             left = len(kinds) - max(0, room - 1)
@@ -151,6 +154,8 @@ class PickerScreen(ModalScreen[Choice | None]):
 
     def _show_probes(self) -> None:
         """What probing has found by now: of the listed, of what is typed, and how far it is."""
+        if not self.query(OptionList):
+            return  # the app is leaving
         listed = self.query_one(OptionList)
         prompts = {_id(choice): self._prompt(choice) for choice in self._addresses}
         changed = {
