@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from midstream_adapters.base import Clock
 from midstream_widgets.message_log import LogView
 from midstream_widgets.views import MessageLine
 
@@ -11,31 +14,43 @@ from .session import Session
 
 BUDGET = 400
 """Messages that a filter looks at in one go; the rest comes with the next paints, and the view says so."""
+SEARCHING = 0.02
+"""Seconds that it may take in one go: an expression can be slow without being stopped."""
 
 
 class LogFeed:
     """Views of the log. A message is made into a line, and looked at by the filter, once unless it still grows."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.perf_counter) -> None:
+        self._clock = clock
         self.filter = MessageFilter()
+        self._stopped = False
         self._lines: dict[int, tuple[str, MessageLine]] = {}
         self._kept: dict[int, bool] = {}
 
     def seek(self, wanted: MessageFilter) -> None:
         """Look for something else from now on."""
         if wanted != self.filter:
-            self.filter = wanted
+            self.filter, self._stopped = wanted, False
             self._kept.clear()
 
     def view(self, session: Session) -> LogView:
-        """All messages that pass, oldest first."""
+        """All messages that pass, oldest first; those that a pattern hid come back when it is stopped."""
+        view = self._view(session)
+        if self.filter.stopped and not self._stopped:
+            self._stopped = True
+            self._kept.clear()
+            view = self._view(session)
+        return view
+
+    def _view(self, session: Session) -> LogView:
         transcript = session.transcript
         found: list[MessageLine] = []
-        left, looked = 0, 0
+        left, looked, until = 0, 0, self._clock() + SEARCHING
         for message in reversed(transcript.messages):
             keeps = None if message.open else self._kept.get(message.serial)
             if keeps is None:
-                if looked >= BUDGET:
+                if looked >= BUDGET or (looked and self._clock() > until):
                     left += 1
                     continue
                 looked += 1
@@ -58,7 +73,8 @@ class LogFeed:
             messages=tuple(reversed(found)),
             kept=len(transcript.messages),
             total=transcript.total,
-            mark=self.filter.mark,
+            mark=self.filter.mark.places if self.filter.mark is not None else None,
             filtered=not self.filter.everything,
             unsearched=left,
+            note=self.filter.note,
         )

@@ -17,9 +17,9 @@ from midstream_tui.layouts import Layout
 from midstream_tui.message_filter import LONGEST, MessageFilter
 from midstream_tui.present_log import LogFeed
 from midstream_tui.session import Area
-from midstream_widgets.message_log import MessageLog
+from midstream_widgets.message_log import LogView, MessageLog
 
-from .live import Feed, LiveScreen, Panel
+from .live import Feed, LiveScreen, Moment, Panel
 
 _MOST_COPIED = 100_000
 
@@ -44,6 +44,7 @@ class LogScreen(LiveScreen):
         super().__init__()
         self._feed = LogFeed()
         self._start = filter
+        self._noted = ""
 
     def compose(self) -> ComposeResult:
         yield from super().compose()
@@ -59,7 +60,19 @@ class LogScreen(LiveScreen):
         yield MessageLog(id="log")
 
     def feeds(self) -> Mapping[str, Feed]:
-        return {"log": Feed.of(lambda at: self._feed.view(at.session), Area.MESSAGES, Area.STREAMS)}
+        return {"log": Feed.of(self._found, Area.MESSAGES, Area.STREAMS)}
+
+    def _found(self, at: Moment) -> LogView:
+        view = self._feed.view(at.session)
+        if view.note != self._noted:
+            self._noted = view.note
+            self._tell(view.note)
+        return view
+
+    def _tell(self, trouble: str) -> None:
+        """Say in the filter's frame what is wrong with it; nothing when `trouble` is empty."""
+        self._entry.set_class(bool(trouble), "-wrong")
+        self._entry.border_subtitle = clean_line(trouble, 100)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -76,11 +89,10 @@ class LogScreen(LiveScreen):
         try:
             self._feed.seek(MessageFilter.of(event.value))
         except ValueError as error:
-            event.input.add_class("-wrong")
-            event.input.border_subtitle = clean_line(str(error), 60)
+            self._tell(str(error))
             return
-        event.input.remove_class("-wrong")
-        event.input.border_subtitle = ""
+        self._noted = ""
+        self._tell("")
         self.post_message(self.Shown())
 
     @on(Input.Submitted, "#filter")

@@ -17,7 +17,7 @@ from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub
 from midstream_tui.message_filter import MessageFilter, of_stream
-from midstream_tui.present_log import BUDGET, LogFeed
+from midstream_tui.present_log import BUDGET, SEARCHING, LogFeed
 from midstream_tui.screens.log import LogScreen
 from midstream_tui.session import Session
 from midstream_tui.transcript import KEEP
@@ -69,9 +69,61 @@ def test_the_log_of_a_stream_holds_its_messages(name: str) -> None:
         assert not keeps(of_stream(name), "anything", "another")
 
 
-def test_what_is_no_regular_expression_is_told() -> None:
-    with pytest.raises(ValueError, match="no regular expression: "):
-        MessageFilter.of("/(/")
+@pytest.mark.parametrize(
+    "query", ["/(/", "/[b-a]/", f"/{'(' * 499}", "/a{,99999999999999999999}/", "/(?P<n/"]
+)
+def test_what_is_no_regular_expression_is_told(query: str) -> None:
+    with pytest.raises(ValueError, match=r"no regular expression: |counts in") as caught:
+        MessageFilter.of(query)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["/((a{999}){999}){999}/", "/(?:x{1,40}){40,}/"])
+def test_an_expression_that_would_fill_the_memory_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match="over 1,000 when multiplied"):
+        MessageFilter.of(query)
+
+
+HOSTILE = "a" * 60 + "!"  # (a|aa)+$ tries 10^12 ways to end it
+
+
+@pytest.mark.parametrize("query", ["/(a|aa)+$/", "!/(a|aa)+$/"])
+def test_a_pattern_that_a_message_makes_slow_is_stopped_and_hides_nothing_any_more(query: str) -> None:
+    session = filled(3)
+    session.apply(TextChunk("s", 0.0, "aa", "user"))
+    session.apply(TextChunk("t", 0.0, "aaa", "user"))
+    feed = LogFeed()
+    feed.seek(MessageFilter.of(f"!stream:s {query[1:]}" if query[0] == "!" else f"stream:s {query}"))
+    assert len(feed.view(session).messages) == (1 if query[0] == "/" else 3)
+    session.apply(TextChunk("s", 0.0, HOSTILE, "user"))
+    view = feed.view(session)
+    assert [m.text for m in view.messages] == ["message 0", "message 1", "message 2", "aa", HOSTILE]
+    assert "too slow: pattern stopped after 50 ms" in view.note
+    assert not [
+        text for row in log_rows(view, 100, False, None) for text, style in row.spans if style == "found"
+    ]
+    feed.seek(MessageFilter.of("/a$/"))
+    view = feed.view(session)
+    assert [(m.text, view.note) for m in view.messages] == [("aa", ""), ("aaa", "")]
+
+
+def test_a_row_that_makes_a_pattern_slow_is_not_marked_and_the_filter_goes_on() -> None:
+    found = MessageFilter.of("/a(a|aa)+$|m/")  # what it seeks comes before what makes it slow
+    assert found.keeps("s", "user", f"m {HOSTILE}")
+    assert found.mark is not None
+    assert found.mark.places(f"m {HOSTILE}") == [(0, 1)]
+    assert found.note == "too slow to mark what is found"
+    assert (found.keeps("s", "user", "no"), found.stopped) == (False, False)
+
+
+def test_slow_searches_are_spread_over_the_paints() -> None:
+    ticks = iter(range(1000))
+    feed, session = LogFeed(lambda: next(ticks) * SEARCHING * 0.4), filled(9)
+    feed.seek(MessageFilter.of("/./"))
+    left = []
+    while not left or left[-1]:
+        left.append(feed.view(session).unsearched)
+    assert left == [6, 3, 0]
 
 
 @given(st.text(max_size=40), st.text(max_size=80))
@@ -203,6 +255,21 @@ async def test_a_wrong_expression_is_told_and_changes_nothing(pilot: Pilot[None]
     assert {m.text for m in (await log_of(pilot)).view.messages} == {
         f"line {n} of {s}" for n in (3, *range(30, 40)) for s in ("one", "two")
     }
+
+
+async def test_a_pattern_that_is_too_slow_is_told_in_its_frame(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    assert isinstance(app, MidStreamApp)
+    app.bus.emit(TextChunk("one", 0.0, HOSTILE, "user"))
+    await pilot.pause(0.3)
+    await pilot.press("L", "slash", "slash", *"(a|aa)+$")
+    assert len((await log_of(pilot)).view.messages) == 81
+    entry = app.screen.query_one("#filter", Input)
+    assert entry.has_class("-wrong")
+    assert "pattern stopped after 50 ms" in str(entry.border_subtitle)
+    await pilot.press("backspace")
+    assert len((await log_of(pilot)).view.messages) == 1
+    assert not entry.has_class("-wrong")
 
 
 async def test_keys_of_the_log(pilot: Pilot[None], monkeypatch: pytest.MonkeyPatch) -> None:

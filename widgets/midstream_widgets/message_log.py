@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -18,26 +17,27 @@ from midstream_widgets.lines import Row, Span
 from midstream_widgets.recent_messages import message_rows
 from midstream_widgets.views import MessageLine
 
-MOST_MARKS = 64
-"""Places marked in one line."""
+Mark = Callable[[str], Iterable[tuple[int, int]]]
+"""Text of a row -> (start, end) of the places to mark, in order, none empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogView:
     """What passes the filter, oldest first, of ``kept`` messages in memory and ``total`` that there ever were.
 
-    ``mark`` is shown where it matches; ``unsearched`` messages were not looked at yet.
+    What ``mark`` finds is marked; ``unsearched`` messages were not looked at yet; ``note`` is trouble with the filter.
     """
 
     messages: tuple[MessageLine, ...] = ()
     kept: int = 0
     total: int = 0
-    mark: re.Pattern[str] | None = None
+    mark: Mark | None = None
     filtered: bool = False
     unsearched: int = 0
+    note: str = ""
 
 
-def marked(row: Row, mark: re.Pattern[str] | None) -> Row:
+def marked(row: Row, mark: Mark | None) -> Row:
     """``row`` with what ``mark`` finds in the message's own text styled as selected."""
     if mark is None:
         return row
@@ -47,19 +47,16 @@ def marked(row: Row, mark: re.Pattern[str] | None) -> Row:
             spans.append((text, style))
             continue
         at = 0
-        for count, found in enumerate(mark.finditer(text)):
-            if count >= MOST_MARKS:
-                break
-            if found.end() > found.start():
-                spans += [(text[at : found.start()], style), (found[0], "found")]
-                at = found.end()
+        for start, end in mark(text):
+            spans += [(text[at:start], style), (text[start:end], "found")]
+            at = end
         spans.append((text[at:], style))
     return row._replace(spans=tuple(span for span in spans if span[0]))
 
 
 @lru_cache(maxsize=2048)
 def _laid_out(
-    message: MessageLine, width: int, whole: bool, mixed: bool, mark: re.Pattern[str] | None
+    message: MessageLine, width: int, whole: bool, mixed: bool, mark: Mark | None
 ) -> tuple[Row, ...]:
     return tuple(marked(row, mark) for row in message_rows(message, width, whole, mixed))
 
@@ -92,8 +89,6 @@ class MessageLog(CursorPanel[LogView]):
     view = var(LogView(), init=False)
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("k", "move(-1)", "Up", id="log.up", tooltip="The message before", show=False),
-        Binding("j", "move(1)", "Down", id="log.down", tooltip="The next message", show=False),
         Binding("f", "follow", "Follow", id="log.follow", tooltip="Follow the newest message, or hold still"),
         Binding("w", "wrap", "Wrap", id="log.wrap", tooltip="Messages whole, or one a line"),
         Binding("y", "copy", "Copy", id="log.copy", tooltip="Copy the selected text, else the message"),
@@ -138,7 +133,7 @@ class MessageLog(CursorPanel[LogView]):
             shown += f", {view.unsearched:,} still to search"
         held = "" if self.following else "held"
         simulated = view.messages and all(message.simulated for message in view.messages)
-        return " · ".join(filter(None, [shown, held])), "simulated" if simulated else ""
+        return " · ".join(filter(None, [view.note, shown, held])), "simulated" if simulated else ""
 
     def select(self, key: Hashable, *, told: bool = False) -> None:
         # Before the rows are made anew: while the end is followed, they put the cursor there.
