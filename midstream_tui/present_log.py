@@ -15,13 +15,13 @@ from .session import Session
 BUDGET = 400
 """Messages that a filter looks at in one go; the rest comes with the next paints, and the view says so."""
 SEARCHING = 0.02
-"""Seconds that it may take in one go: an expression can be slow without being stopped."""
+"""Seconds of processor time that it may take in one go: an expression can be slow without being stopped."""
 
 
 class LogFeed:
     """Views of the log. A message is made into a line, and looked at by the filter, once unless it still grows."""
 
-    def __init__(self, clock: Clock = time.perf_counter) -> None:
+    def __init__(self, clock: Clock = time.thread_time) -> None:
         self._clock = clock
         self.filter = MessageFilter()
         self._stopped = False

@@ -148,7 +148,7 @@ def filled(count: int) -> Session:
 
 
 def test_a_long_log_is_searched_in_parts_and_says_so() -> None:
-    feed, session = LogFeed(), filled(KEEP)
+    feed, session = LogFeed(clock=lambda: 0.0), filled(KEEP)
     feed.seek(MessageFilter.of("/[05]$/"))
     sizes = []
     while True:
