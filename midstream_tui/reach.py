@@ -10,6 +10,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -29,8 +30,8 @@ from .tally import Tally
 
 SECONDS = 3.0
 """How long a source has to say something."""
-SETTLE = 0.4
-"""Seconds that media goes on after its first frame, for the codec of the other track to be known as well."""
+SETTLE = {Kind.TEXT: 0.15, Kind.AUDIO: 0.4, Kind.VIDEO: 0.4}
+"""Seconds that a source goes on after its first data: some break off at once, and media has a second track."""
 CLOSING = 3.0
 """Seconds that a source has to let go of what it holds."""
 _LONGEST = 200
@@ -48,6 +49,17 @@ OPENED = {
     registry.SSE: "SSE",
 }
 """Kinds that may be opened just to look, by their names. A kind that is not here is left alone."""
+_LIBRARIES = {
+    registry.HLS: ("httpx", "av"),
+    registry.MEDIA: ("av",),
+    registry.NETWORK_MEDIA: ("httpx", "av"),
+    registry.RTMP: ("av",),
+    registry.SSE: ("httpx",),
+    registry.WEBSOCKET: ("websockets.asyncio.client",),
+    registry.WHEP: ("httpx", "aiortc"),
+    registry.WEBRTC: ("websockets.asyncio.client", "aiortc"),
+}
+"""What is loaded before the clock starts: a second of loading, the first time, is not the source's."""
 _FIRST = {registry.LINES: "line", registry.WEBSOCKET: "message", registry.SSE: "event"}
 _PORTS = {
     "https": 443,
@@ -92,6 +104,8 @@ async def reach(source: str, options: Options, *, seconds: float = SECONDS) -> R
         return _found("error", "wrong", explain(error))
     if (left := await _left_alone(source, kind, adapter, options)) is not None:
         return left
+    for library in _LIBRARIES.get(kind, ()):
+        await asyncio.to_thread(import_module, library)
     try:
         async with asyncio.timeout(seconds + CLOSING):
             return await _opened(source, kind, options, seconds)
@@ -147,17 +161,20 @@ def _bindable(address: str) -> Reach:
 
 @dataclass(slots=True)
 class _Watch:
-    """Watches the hub of a probe; ``tally`` is that of its stream."""
+    """Watches the hub of a probe; ``tally`` is that of its stream, ``about`` what the source declared of itself."""
 
     hub: Hub | None = None
+    about: str = ""
 
     def enough(self, hub: Hub) -> bool:
         """Whether what came tells all there is to tell."""
         self.hub = hub
         tally = self.tally
+        if tally is not None and tally.said is State.LIVE:
+            self.about = tally.reason
         if tally is None or (first := _first(tally)) is None:
             return False
-        return first[1] is Kind.TEXT or hub.options.clock() - first[0] >= SETTLE
+        return hub.options.clock() - first[0] >= SETTLE[first[1]]
 
     @property
     def tally(self) -> Tally | None:
@@ -187,7 +204,9 @@ async def _opened(source: str, kind: SourceKind, options: Options, seconds: floa
     )
     stream, tally = next(iter(state.streams.values())), watch.tally
     if tally is not None and (first := _first(tally)) is not None:
-        return _came(kind, stream, tally, *first)
+        if stream.state in (State.FAILED, State.RECONNECTING):
+            return _found("warning", "reachable", f"but it breaks off: {stream.reason}")
+        return _came(kind, stream, watch.about, first[0] - tally.opened, first[1])
     match stream.state:
         case State.FAILED:
             return await _failed(source, stream.reason)
@@ -203,15 +222,15 @@ async def _opened(source: str, kind: SourceKind, options: Options, seconds: floa
             return _found("good", "reachable", f"{name}, nothing came within {seconds:g} s")
 
 
-def _came(kind: SourceKind, stream: StreamState, tally: Tally, at: float, of: Kind) -> Reach:
-    """What a source is that has said something."""
+def _came(kind: SourceKind, stream: StreamState, about: str, after: float, of: Kind) -> Reach:
+    """What a source is that said something after so many seconds."""
     what = {Kind.VIDEO: "frame", Kind.AUDIO: "sound"}.get(of, _FIRST.get(kind, "text"))
     name = OPENED[kind]
     if of is not Kind.TEXT:
-        about = tally.reason or _media(stream)
+        about = about or _media(stream)
         name = f"{name}, {about}" if name and name.lower() not in about.lower() else about
     word = "readable" if stream.provenance == Provenance.FILE else "reachable"
-    return _found("good", word, f"{name}, first {what} {max(0.0, at - tally.opened):.2f} s")
+    return _found("good", word, f"{name}, first {what} {max(0.0, after):.2f} s")
 
 
 def _media(stream: StreamState) -> str:

@@ -102,11 +102,14 @@ class PickerScreen(ModalScreen[Choice | None]):
         most = max(3, min(_LIST, room + 2))
         listed.styles.max_height = most
         room -= min(rows, most)
-        self.query_one("#kinds").display = room > 0
-        if room < len(kinds):
-            left = len(kinds) - max(0, room - 1)
-            kinds = [*kinds[: max(0, room - 1)], f"  … {left} more: midstream-tui --help"]
-        self.query_one("#kinds", Static).update(Content("\n".join(["A source is one of", *kinds])))
+        heading = "A source is one of"
+        if room < 2:
+            heading, kinds = f"There are {len(kinds)} kinds of source: midstream-tui --help", []
+        elif room < len(kinds):
+            kinds = [*kinds[: room - 1], f"  … {len(kinds) - room + 1} more: midstream-tui --help"]
+        told = self.query_one("#kinds", Static)
+        told.display = room >= 0
+        told.update(Content("\n".join([heading, *kinds])))
 
     # -- the list
 
@@ -169,7 +172,9 @@ class PickerScreen(ModalScreen[Choice | None]):
             listed.refresh(layout=True)
             self._tell_kinds()
         progress = self._probes.progress()
-        self.query_one(Vertical).border_subtitle = Content(f"{progress} · P stops" if progress else "")
+        if progress and not self.query_one(Input).has_focus:
+            progress += " · P stops"
+        self.query_one(Vertical).border_subtitle = Content(progress)
         self._tell()
 
     def _tell(self) -> None:

@@ -127,6 +127,18 @@ async def test_no_event_stream_there() -> None:
         assert (await reach(f"{url}/feed", HERE)).text == "failed: HTTP 404 Not Found: gone"
 
 
+async def test_a_source_that_breaks_off_is_not_called_good() -> None:
+    async def handler(connection: ServerConnection) -> None:
+        await connection.send("hello")
+        await connection.close(1011, "overloaded")
+
+    async with serve(handler, "127.0.0.1", 0) as server:
+        found = await reach(f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/", HERE)
+    assert (found.level, found.word) == ("warning", "reachable")
+    assert "breaks off" in found.said
+    assert "overloaded" in found.said
+
+
 # -- what is left alone
 
 
