@@ -15,7 +15,7 @@ from midstream_adapters.redact import redact
 
 KEEP = 20_000
 MOST_CHARS = 4_000_000
-_LEFT_OUT = frozenset({"samples", "image"})
+_LEFT_OUT = frozenset({"samples", "view"})
 
 
 class EventLog:

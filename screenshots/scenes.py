@@ -62,7 +62,7 @@ class _Freezing:
             if not self._at <= event.at < self._until or self._held is None:
                 self._held, self._luma = event.image, event.luma
             else:
-                event = replace(event, image=self._held, luma=self._luma, motion=0.0)
+                event = replace(event, view=self._held, luma=self._luma, motion=0.0)
         self._sink.emit(event)
 
     async def drain(self) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -158,14 +158,18 @@ class AudioChunk(Event):
 class VideoFrame(Event):
     """One decoded video frame. ``image``: a small RGB view, uint8, shape (h, w, 3), at most 160 pixels wide.
 
+    ``view`` is that image, or paints it when it is called: most frames are never looked at. Painting takes some tens of
+    microseconds, once; every later look, and every copy of the event, has the same array.
+
     A frame whose format nobody told is counted only: an empty image, ``luma`` None, width and height zero.
 
     ``width`` and ``height`` are the source's own; ``luma`` is the mean (0..255) and ``motion`` the mean absolute
-    difference to the frame before (0..255, ``None`` on the first), both of the small view. ``corrupt``: the decoder
-    found damage in it, and hid what it could.
+    difference to the frame before (0..255, ``None`` on the first), both of the small view: the difference is that of
+    luma where the frame's own colours have it, else of red, green and blue. ``corrupt``: the decoder found damage in
+    it, and hid what it could.
     """
 
-    image: npt.NDArray[np.uint8]
+    view: npt.NDArray[np.uint8] | Callable[[], npt.NDArray[np.uint8]]
     width: int
     height: int
     pts: float | None
@@ -174,6 +178,12 @@ class VideoFrame(Event):
     keyframe: bool = False
     nbytes: int = 0
     corrupt: bool = False
+
+    @property
+    def image(self) -> npt.NDArray[np.uint8]:
+        """The small RGB view; empty where nobody told the format."""
+        view = self.view
+        return view() if callable(view) else view
 
 
 @dataclass(frozen=True, slots=True)

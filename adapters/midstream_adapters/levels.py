@@ -23,6 +23,8 @@ _FULL = 0.9999
 _RUN = 3
 _ROWS_16 = 0xFFFF // 0xFF
 """Rows of bytes whose sum fits into 16 bits."""
+_BLACK, _WHITE = 16, 235
+"""Luma of black and of white, as video codes it (BT.601)."""
 _LUMA_WEIGHTS = np.array([0.299, 0.587, 0.114])  # BT.601
 
 
@@ -97,6 +99,22 @@ def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float 
     difference = np.maximum(view, before)  # stays in uint8
     difference -= np.minimum(view, before)
     return luma, float(_columns(difference).sum(dtype=np.uint64)) / view.size
+
+
+def luma_levels(
+    luma: Picture, before: Picture | None, full_range: bool = True
+) -> tuple[float, float | None, Picture]:
+    """`picture_levels` of luma as coded, shape (h, w), 16..235 unless `full_range`; and the next one's `before`.
+
+    Both figures are 0..255: what is blacker than black or whiter than white counts as that.
+    """
+    seen, scale = (luma, 1.0) if full_range else (np.clip(luma, _BLACK, _WHITE), 255.0 / (_WHITE - _BLACK))
+    mean = float(seen.sum(dtype=np.uint32)) / seen.size - (0 if full_range else _BLACK)
+    if before is None or before.shape != seen.shape:
+        return mean * scale, None, seen
+    difference = np.maximum(seen, before)  # stays in uint8
+    difference -= np.minimum(seen, before)
+    return mean * scale, scale * float(difference.sum(dtype=np.uint32)) / seen.size, seen
 
 
 def _columns(view: Picture) -> npt.NDArray[np.unsignedinteger[Any]]:

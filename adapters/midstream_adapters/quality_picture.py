@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .events import Blame, Kind
+from .events import Blame, Kind, VideoFrame
 from .quality_spells import Say, Spell
 
 View = npt.NDArray[np.uint8]
@@ -48,11 +48,11 @@ def difference(a: View, b: View) -> float:
     return float((np.maximum(a, b) - np.minimum(a, b)).sum(dtype=np.uint32)) / a.size
 
 
-def is_black(view: View, luma: float) -> bool:
-    """Whether an RGB view, shape (h, w, 3), of mean `luma` (0..255) is black."""
+def is_black(frame: VideoFrame, luma: float) -> bool:
+    """Whether a picture of mean `luma` (0..255) is black."""
     if luma > _BRIGHTEST_BLACK:  # no black picture has such a mean: nearly all end here
         return False
-    return float(np.mean(view @ _LUMA <= _DARK)) >= BLACK_SHARE
+    return float(np.mean(frame.image @ _LUMA <= _DARK)) >= BLACK_SHARE
 
 
 def blocks(view: View) -> Blocks:
@@ -70,18 +70,21 @@ class _Look:
     """A picture to compare with, and what had been counted when it came."""
 
     at: float
-    view: View
+    frame: VideoFrame
     quiet: int
     restless: int
     blocks: Blocks | None = None
 
-    def same(self, view: View, sums: Blocks | None) -> tuple[bool, Blocks | None]:
-        """Whether `view` shows the same; `sums` are its blocks where they are known, and come back."""
-        moved = difference(self.view, view)
+    def same(self, frame: VideoFrame, sums: Blocks | None) -> tuple[bool, Blocks | None]:
+        """Whether `frame` shows the same; `sums` are its blocks where they are known, and come back."""
+        mine, view = self.frame.image, frame.image
+        if mine.shape != view.shape:
+            return False, sums
+        moved = difference(mine, view)
         if moved < _NOISE or moved >= _RESIDUE:
             return moved < _NOISE, sums
         if self.blocks is None:
-            self.blocks = blocks(self.view)
+            self.blocks = blocks(mine)
         sums = blocks(view) if sums is None else sums
         area = view.shape[0] * view.shape[1] / sums.size
         return bool(np.abs(sums - self.blocks).max() < _MOVED * area), sums
@@ -101,11 +104,11 @@ class Stillness:
         self.since: float | None = None
         """Time of the first picture that is the same as the last."""
 
-    def frame(self, at: float, view: View, motion: float | None) -> bool:
-        """Take a picture and its difference to the one before (0..255); return whether it is one that was there."""
-        looks = self._looks
-        if motion is None or motion >= _RESIDUE or not looks or looks[0].view.shape != view.shape:
-            self._begin(at, view)
+    def frame(self, at: float, frame: VideoFrame) -> bool:
+        """Take a picture; return whether it is one that was there."""
+        looks, motion = self._looks, frame.motion
+        if motion is None or motion >= _RESIDUE or not looks:
+            self._begin(at, frame)
             return False
         if motion < _NOISE:
             self._quiet += 1
@@ -118,16 +121,16 @@ class Stillness:
         if looks and (motion < _NOISE or at - looks[0].at >= _YOUNG):
             same = False
             while looks and not same:
-                same, sums = looks[0].same(view, sums)
+                same, sums = looks[0].same(frame, sums)
                 if not same:
                     looks.popleft()
         if not looks:
-            self._begin(at, view)
+            self._begin(at, frame)
             return False
         if self.since is None or at - self.since < FREEZE_S or at - looks[0].at < _YOUNG:
             self.since = looks[0].at
         if at - looks[-1].at >= _EVERY:
-            looks.append(_Look(at, view, self._quiet, self._restless, sums))
+            looks.append(_Look(at, frame, self._quiet, self._restless, sums))
             while len(looks) > 2 and at - looks[1].at >= FREEZE_S:
                 looks.popleft()
         return True
@@ -137,10 +140,10 @@ class Stillness:
         self._looks.clear()
         self.since = None
 
-    def _begin(self, at: float, view: View) -> None:
+    def _begin(self, at: float, frame: VideoFrame) -> None:
         self._looks.clear()
         self._quiet = self._restless = 0
-        self._looks.append(_Look(at, view, 0, 0))
+        self._looks.append(_Look(at, frame, 0, 0))
         self.since = at
 
 
@@ -156,15 +159,18 @@ class PictureWatch:
         self._still = Stillness()
         self._since: float | None = None
 
-    def frame(self, at: float, view: View, luma: float, motion: float | None) -> None:
-        """A picture shown from `at` on; `motion` is its difference to the one before, where that is known."""
-        if is_black(view, luma):
+    def frame(self, at: float, frame: VideoFrame) -> None:
+        """A picture shown from `at` on. One that is only counted, or has no colours, is passed over."""
+        luma = frame.luma
+        if luma is None or (not callable(frame.view) and frame.view.shape[2:] != (3,)):
+            return
+        if is_black(frame, luma):
             self._black.holds(at, at, {"luma": round(luma, 1)})
             self._freeze.over(at)
             self._still.forget()
             return
         self._black.over(at)
-        still, since = self._still.frame(at, view, motion), self._still.since
+        still, since = self._still.frame(at, frame), self._still.since
         if not still or since != self._since:  # another picture, or one that only began to be the same later
             self._freeze.over(at if not still or since is None else since)
         if still and since is not None:

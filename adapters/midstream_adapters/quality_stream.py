@@ -155,8 +155,7 @@ class StreamQuality:
         if frame.corrupt:
             self._errors += 1
             track.add(Blame.DECODE, 1, at)
-        if frame.luma is not None and frame.image.ndim == 3 and frame.image.shape[2] == 3:
-            self._picture.frame(at, frame.image, frame.luma, frame.motion)
+        self._picture.frame(at, frame)
         self._passed(track, at)
 
     def _audio(self, chunk: AudioChunk) -> None:

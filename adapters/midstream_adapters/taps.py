@@ -20,9 +20,18 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from .base import Clock
 from .events import AudioChunk, VideoFrame
-from .levels import Picture, Samples, chunk_levels, clipped_samples, full_scale, picture_levels
+from .levels import (
+    Picture,
+    Samples,
+    chunk_levels,
+    clipped_samples,
+    full_scale,
+    luma_levels,
+    picture_levels,
+)
 from .loudness import LoudnessMeter
 from .pictures import Pictures, Shot
+from .small_views import Sampler, SmallView
 
 VIEW = 160
 """Most pixels of a small view, either way."""
@@ -54,10 +63,11 @@ class VideoTap:
         self._stream = stream
         self._clock = clock
         self._pictures, self._may_wait = pictures, may_wait
-        self._whole: VideoReformatter | None = None
         # Two for good: each new one leaks a little and has to be set up.
-        self._scaler, self._painter = VideoReformatter(), VideoReformatter()
-        self._before: Picture | None = None
+        self._whole, self._small = VideoReformatter(), VideoReformatter()
+        self._sampler = Sampler()
+        self._before: Picture | None = None  # what the next one's motion is measured against
+        self._full_range: bool | None = None
 
     def frame(self, frame: av.VideoFrame, nbytes: int) -> VideoFrame:
         """The event for `frame`, which took `nbytes` of the stream.
@@ -65,12 +75,8 @@ class VideoTap:
         Raises:
             av.FFmpegError, ValueError: libav can't convert this picture.
         """
-        view = self._view(frame)
-        if turns := round(frame.rotation / 90) % 4:
-            view = np.ascontiguousarray(np.rot90(view, turns))
-        view.flags.writeable = False  # it is shared by everyone who keeps the event
-        luma, motion = picture_levels(view, self._before)
-        self._before = view
+        turns = round(frame.rotation / 90) % 4
+        view, luma, motion = self._view(frame, turns)
         event = VideoFrame(
             self._stream,
             self._clock(),
@@ -89,35 +95,29 @@ class VideoTap:
             self._pictures.show(event, Shot(*upright, partial(self._render, frame, turns), self._may_wait))
         return event
 
-    def _view(self, frame: av.VideoFrame) -> Picture:
-        """The small RGB view: each of its pixels is one of the picture, from the middle of those it stands for.
+    def _view(self, frame: av.VideoFrame, turns: int) -> tuple[Picture | SmallView, float, float | None]:
+        """The small view, its mean luma, and its mean absolute difference to the one before.
 
-        Nothing is averaged, so that the mean of the view's differences is an estimate of the whole picture's (averaging
-        neighbours first gives half of it where the picture is fine or noisy), as the mean of its luma is of the whole
-        luma; only a pattern that repeats with the step of the samples, such as every other line, is seen as one of its
-        phases. What costs is not the arithmetic but to fetch a decoded picture from memory: a picture of subsampled
-        colours is made small as it is, and turned to RGB then, which fetches half as many lines of colour.
+        Of planar YUV, which is nearly all video, the difference is the luma's; of other pictures, that of R, G and B.
         """
-        width, height = view_size(frame.width, frame.height)
-        small = frame
-        if frame.format.name.startswith("yuv"):
-            small = self._scaler.reformat(frame, width, height, interpolation=Interpolation.POINT, threads=1)
-        small = self._painter.reformat(
-            small, width, height, "rgb24", interpolation=Interpolation.POINT, threads=1
-        )
-        view: Picture = small.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
-        return view
+        size = view_size(frame.width, frame.height)
+        view = self._sampler.take(frame, *size, turns)
+        if view is not None:
+            full_range = view.full_range
+            before = self._before if full_range == self._full_range else None
+            luma, motion, self._before = luma_levels(view.luma, before, full_range)
+            self._full_range = full_range
+            return view, luma, motion
+        picture = _scaled(self._small, frame, *size, Interpolation.POINT, turns)
+        picture.flags.writeable = False  # it is shared by everyone who keeps the event
+        luma, motion = picture_levels(picture, self._before)
+        self._before = picture
+        return picture, luma, motion
 
     def _render(self, frame: av.VideoFrame, turns: int, width: int, height: int) -> Picture:
-        if self._whole is None:
-            self._whole = VideoReformatter()
         if turns % 2:
             width, height = height, width
-        scaled = self._whole.reformat(
-            frame, width, height, "rgb24", interpolation=Interpolation.BILINEAR, threads=1
-        )
-        picture: Picture = scaled.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
-        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+        return _scaled(self._whole, frame, width, height, Interpolation.BILINEAR, turns)
 
 
 class AudioTap:
@@ -274,6 +274,15 @@ class AudioTap:
             samples = np.nan_to_num(samples)
         samples.flags.writeable = False
         return samples
+
+
+def _scaled(
+    scaler: VideoReformatter, frame: av.VideoFrame, width: int, height: int, how: Interpolation, turns: int
+) -> Picture:
+    """`frame` in RGB, `width` by `height` before it is turned upright."""
+    scaled = scaler.reformat(frame, width, height, "rgb24", interpolation=how, threads=1)
+    picture: Picture = scaled.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
+    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
 
 def _uncounted(frame: AudioFrame) -> bool:

@@ -1,0 +1,147 @@
+"""The small view of a picture: some of its samples, in its own colours, painted in RGB only when somebody looks.
+
+Most pictures are never looked at: a panel shows the newest of one stream, some times a second, while every picture of
+every stream has its brightness and its motion taken. Both are in the samples of the luma. Importing this loads PyAV.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import lru_cache
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.format import VideoFormat
+from av.video.plane import VideoPlane
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from .levels import Picture
+
+_PLANAR = re.compile(r"yuv(j?4\d\dp)(?:(9|1\d)le)?")
+"""libav's names of planar YUV, with the bits of a sample where they are more than eight."""
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+
+
+class SmallView:
+    """One picture's samples; call it for the RGB picture. May be called from any thread, and paints only once."""
+
+    __slots__ = ("_colours", "_image", "_painter", "_planes", "_turns", "full_range")
+
+    def __init__(
+        self, painter: Painter, planes: list[Picture], colours: tuple[int, int], full_range: bool, turns: int
+    ) -> None:
+        self._painter, self._planes, self._colours, self._turns = painter, planes, colours, turns
+        self.full_range = full_range
+        """Whether luma is 0..255, not 16..235."""
+        self._image: Picture | None = None
+
+    @property
+    def luma(self) -> Picture:
+        """Luma as coded, shape (h, w), before the picture is turned upright."""
+        return self._planes[0]
+
+    def __call__(self) -> Picture:
+        """The view in RGB, upright: uint8, shape (h, w, 3), read-only. Always the same array."""
+        with self._painter.lock:
+            if self._image is None:
+                image = self._painter.paint(self._planes, *self._colours)
+                if self._turns:
+                    image = np.ascontiguousarray(np.rot90(image, self._turns))
+                image.flags.writeable = False
+                self._image = image
+        return self._image
+
+
+class Sampler:
+    """Takes the small views of the pictures of one stream. One thread at a time.
+
+    Each sample is one of the picture, from the middle of those it stands for. Nothing is averaged, so that the mean
+    of the differences of two views is an estimate of the whole pictures' (averaging neighbours first gives half of it
+    where the picture is fine or noisy), as the mean of the luma is of the whole luma; only a pattern that repeats with
+    the step of the samples, such as every other line, is seen as one of its phases. What costs is not the arithmetic
+    but to fetch a decoded picture's lines from memory.
+    """
+
+    def __init__(self) -> None:
+        self._painter: Painter | None = None
+        self._form: tuple[str, int, int] | None = None
+        self._bits = 8
+
+    def take(self, frame: av.VideoFrame, width: int, height: int, turns: int = 0) -> SmallView | None:
+        """The view of `frame`, `width` by `height` samples, to be turned by `turns` quarters counterclockwise.
+
+        None for what is no planar YUV in this machine's memory: it has to be converted whole.
+        """
+        form = frame.format.name, width, height
+        if form != self._form:
+            self._begin(frame.format, width, height)
+            self._form = form
+        painter, planes = self._painter, frame.planes
+        if painter is None or len(planes) < 3:
+            return None
+        samples = []
+        for plane, size in zip(planes, painter.sizes, strict=False):
+            if plane.line_size <= 0:  # upside down in memory
+                return None
+            samples.append(_samples(plane, *size, self._bits))
+        colours = frame.color_range, frame.colorspace
+        full = colours[0] == _FULL_RANGE or painter.name.startswith("yuvj")
+        return SmallView(painter, samples, colours, full, turns)
+
+    def _begin(self, form: VideoFormat, width: int, height: int) -> None:
+        found = _PLANAR.fullmatch(form.name)
+        self._painter = Painter(f"yuv{found[1]}", width, height) if found else None
+        self._bits = int(found[2] or 8) if found else 8
+
+
+class Painter:
+    """Turns samples of one format (8-bit planar YUV named `name`) and size into RGB. Hold `lock` meanwhile."""
+
+    def __init__(self, name: str, width: int, height: int) -> None:
+        self.name = name
+        self.lock = threading.Lock()
+        self._canvas = av.VideoFrame(width, height, name)
+        self._reformatter = (
+            VideoReformatter()
+        )  # one for good: each new one leaks a little and has to be set up
+        self.sizes = [(plane.width, plane.height) for plane in self._canvas.planes]
+
+    def paint(self, planes: list[Picture], colour_range: int, colour_space: int) -> Picture:
+        """The picture of these planes; libav's numbers say how its colours are coded."""
+        canvas = self._canvas
+        for plane, samples in zip(canvas.planes, planes, strict=True):
+            _grid(plane, np.uint8)[:, : samples.shape[1]] = samples
+        canvas.color_range, canvas.colorspace = colour_range, colour_space
+        painted = self._reformatter.reformat(
+            canvas, format="rgb24", interpolation=Interpolation.POINT, threads=1
+        )
+        picture: Picture = painted.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
+        return picture
+
+
+def _grid(plane: VideoPlane, dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    """All of a plane's memory, a row for each of its lines."""
+    across = plane.line_size // np.dtype(dtype).itemsize
+    return np.ndarray((plane.height, across), dtype, plane)  # type: ignore[arg-type]  # it is a buffer
+
+
+def _samples(plane: VideoPlane, width: int, height: int, bits: int) -> Picture:
+    """`width` by `height` samples of `plane`, those nearest to the middle of what they stand for, in 8 bits."""
+    dtype = np.uint8 if bits == 8 else np.uint16
+    grid = _grid(plane, dtype)
+    (across, more), (down, rest) = divmod(plane.width, width), divmod(plane.height, height)
+    if more or rest:
+        picked = grid.take(_places(plane.width, plane.height, grid.shape[1], width, height), mode="clip")
+    else:
+        picked = grid[down // 2 :: down, across // 2 : plane.width : across].copy()
+    return picked if bits == 8 else (picked >> (bits - 8)).astype(np.uint8)
+
+
+@lru_cache(maxsize=32)
+def _places(wide: int, high: int, line: int, width: int, height: int) -> npt.NDArray[np.intp]:
+    """Where in a plane of `wide` by `high` samples, `line` apart from row to row, those of the view are."""
+    rows, columns = np.arange(height) * 2 + 1, np.arange(width) * 2 + 1
+    return (rows[:, None] * high // (2 * height)) * line + columns * wide // (2 * width)
