@@ -40,7 +40,7 @@ class Feed:
         self._parts: deque[memoryview] = deque()
         self._size = 0
         self._ended = False
-        self._aborted = self._told = False
+        self._aborted = self._told = self._starved = False
         self._state = threading.Condition()
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
@@ -56,6 +56,11 @@ class Feed:
     @property
     def ended(self) -> bool:
         return self._ended
+
+    def starved(self) -> bool:
+        """Whether the reader has had to wait for data since this was last asked."""
+        was, self._starved = self._starved, False
+        return was
 
     async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Hand over `data`, waiting for room as often as needed. One writer at a time; `data` must not change later.
@@ -111,6 +116,7 @@ class Feed:
                 left = None if until is None else until - self._clock()
                 if left is not None and left <= 0:
                     raise TimeoutError(errno.ETIMEDOUT, f"no data came within {self._timeout:g} s")
+                self._starved = True
                 self._state.wait(left)
             if self._told:
                 return b""  # libav may ask again, and PyAV prints an exception that it has no place for

@@ -29,6 +29,7 @@ from .hls_playlist import MasterPlaylist, MediaPlaylist, PlaylistError, Variant,
 from .hls_segments import Follower, Loaded, Shelf, load_playlist
 from .mediainfo import MediaError, MediaInfo
 from .net import located
+from .pacing import Pacer
 from .reading import opened, play
 from .redact import redact
 
@@ -144,10 +145,10 @@ class HLSAdapter:
         video = {Kind.VIDEO} if beside else None
         at = self._info.stream, sink, self._options.clock, self._wall
         both = asyncio.Barrier(2) if beside else None
-        jobs = [self._track("main", fetcher, found, got, Monitor(*at, variant), Filter(sink, video), both)]
+        jobs = [self._track("main", fetcher, found, got, Monitor(*at, variant), sink, video, both)]
         if beside:
             quiet = Monitor(*at, None, main=False)
-            jobs.append(self._track("sound", fetcher, *beside, quiet, Filter(sink, {Kind.AUDIO}), both))
+            jobs.append(self._track("sound", fetcher, *beside, quiet, sink, {Kind.AUDIO}, both))
         await _together(*jobs)
 
     async def _media_playlist(
@@ -165,10 +166,11 @@ class HLSAdapter:
         playlist: MediaPlaylist,
         got: Fetched,
         monitor: Monitor,
-        sink: Filter,
+        sink: Sink,
+        only: set[Kind] | None,
         both: asyncio.Barrier | None,
     ) -> None:
-        """Play one media playlist. When it is lost, what has come of it is still played."""
+        """Play one media playlist. When it is lost, what has come of it is still played, at once."""
         follower = Follower(
             fetcher,
             playlist,
@@ -185,12 +187,17 @@ class HLSAdapter:
             self._lived = True
             monitor.opened(info)
 
-        def poured(item: Loaded) -> None:
+        def poured(item: Loaded, first: bool) -> None:
             self._last[role] = item.segment.sequence, item.segment.uri
-            monitor.poured(item, follower)
+            monitor.poured(item, follower, first)
 
-        paced = playlist.ended and not self._options.fast
-        track = _Track(self._info.stream, self._options, paced, sink, both, opened_as, poured)
+        def shown(event: VideoFrame | AudioChunk) -> None:
+            monitor.shown(event, follower)
+
+        filtered = Filter(sink, only, shown)
+        track = _Track(
+            self._info.stream, self._options, not playlist.ended, filtered, both, opened_as, poured
+        )
         lost: list[Interrupted] = []
 
         async def fill() -> None:
@@ -198,6 +205,7 @@ class HLSAdapter:
                 await _together(follower.poll(), follower.load(shelf))
             except Interrupted as error:
                 lost.append(error)
+                track.hurry()
             await shelf.end()
 
         await _together(fill(), track.play(shelf, monitor))
@@ -223,10 +231,11 @@ async def _together(*jobs: Coroutine[Any, Any, None]) -> None:
 
 @dataclass
 class Filter:
-    """A sink that lets only some kinds of media through (the bytes of others are counted), and counts what it lets."""
+    """A sink that lets only some kinds of media through (of others it counts the bytes), and tells what it lets."""
 
     sink: Sink
     only: set[Kind] | None
+    shown: Callable[[VideoFrame | AudioChunk], None]
     count: int = 0
 
     def emit(self, event: Event) -> None:
@@ -236,6 +245,7 @@ class Filter:
                 event = BytesReceived(event.stream, event.at, kind, event.nbytes)
             else:
                 self.count += 1
+                self.shown(event)
         self.sink.emit(event)
 
     async def drain(self) -> None:
@@ -249,15 +259,17 @@ class _Track:
         self,
         stream: str,
         options: Options,
-        paced: bool,
+        live: bool,
         sink: Filter,
         both: asyncio.Barrier | None,
         opened: Callable[[MediaInfo], None],
-        poured: Callable[[Loaded], None],
+        poured: Callable[[Loaded, bool], None],
     ) -> None:
         self._stream = stream
         self._options = options
-        self._paced = paced
+        self._live = live
+        self._pacer: Pacer | None = None
+        self._hurrying = False
         self._sink = sink
         self._both = (
             both  # sound beside the pictures begins with them: their pace counts from where each begins
@@ -267,6 +279,12 @@ class _Track:
         self._next: Loaded | None = (
             None  # the segment that does not continue the piece at hand, once it is there
         )
+
+    def hurry(self) -> None:
+        """Nothing more comes: decode what is there without pacing it."""
+        self._hurrying = True
+        if self._pacer is not None:
+            self._pacer.hurry = True
 
     async def play(self, shelf: Shelf, monitor: Monitor) -> None:
         """Decode until the shelf has ended. Raises `SourceError` when nothing of several pieces can be decoded."""
@@ -295,7 +313,7 @@ class _Track:
             item: Loaded | None = first
             await feed.write(first.head)
             while item is not None and (item is first or not item.fresh):
-                self._poured(item)
+                self._poured(item, item is first)
                 poured[0] += 1
                 await feed.write(item.data)
                 item = await shelf.get()
@@ -330,7 +348,19 @@ class _Track:
                             await both.wait()
                     except TimeoutError:
                         await both.abort()  # the other comes later, and need not wait for us
-            await play(thread, info, self._sink, self._options, paced=self._paced)
+            self._pacer = self._new_pacer(feed)
+            await play(
+                thread, info, self._sink, self._options, paced=not self._options.fast, pacer=self._pacer
+            )
+
+    def _new_pacer(self, feed: Feed) -> Pacer:
+        """A pace for one piece. Live, what is late by our own fault is made good: the edge does not wait for us."""
+        clock, sleep = self._options.clock, self._options.sleep
+        pacer = (
+            Pacer(clock, sleep, most_behind=10.0, starved=feed.starved) if self._live else Pacer(clock, sleep)
+        )
+        pacer.hurry = self._hurrying
+        return pacer
 
     def _reader(self) -> MediaReader:
         from .decode import MediaReader  # in its thread: this loads PyAV

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from .base import Clock, Sink
-from .events import Dropped, Figures, Kind, State, StateChanged
+from .events import AudioChunk, Dropped, Figures, Kind, State, StateChanged, VideoFrame
 from .hls_playlist import Segment, Variant
 from .hls_segments import Follower, Loaded
 from .mediainfo import MediaInfo
+
+_SNAP = 0.1
+"""Seconds around its listed start within which a segment begins, with a key frame: listed durations are rounded."""
+
+
+class Playhead:
+    """Which of the segments that went to the decoder is on show, by the PTS of what leaves it."""
+
+    def __init__(self) -> None:
+        self.segment: Segment | None = None
+        self.into = 0.0
+        """Seconds of `segment` that have been shown."""
+        self._poured: deque[Segment] = deque()
+        self._start: float | None = None  # PTS at which `segment` began
+        self._new = False
+
+    def pour(self, segment: Segment, first: bool) -> None:
+        """`segment` goes to the decoder, as the ``first`` of a new one or behind what came before."""
+        if first:
+            self._poured.clear()
+            self._new = True
+        self._poured.append(segment)
+
+    def show(self, event: VideoFrame | AudioChunk) -> bool:
+        """`event` leaves; tell whether another segment begins with it."""
+        if event.pts is None or not (self._poured or self._start is not None):
+            return False
+        key = isinstance(event, VideoFrame) and event.keyframe
+        moved = False
+        if self._new or self.segment is None or self._start is None:
+            self._new, moved = False, True
+            self.segment, self._start = self._poured.popleft(), event.pts
+        while self._poured:
+            end = self._start + self.segment.duration
+            if event.pts < (end - _SNAP if key else end + _SNAP):
+                break
+            near = key and event.pts < end + _SNAP
+            self.segment, self._start, moved = self._poured.popleft(), event.pts if near else end, True
+        self.into = min(max(0.0, event.pts - self._start), self.segment.duration)
+        return moved
 
 
 class Monitor:
@@ -33,7 +74,7 @@ class Monitor:
         self._stall = ""  # why it is stalled, while it is
         self._stalls = self._segments = self._missed = 0
         self._stalled_s = 0.0
-        self._played: Segment | None = None
+        self._playhead = Playhead()
         self._kind = Kind.VIDEO if main else Kind.AUDIO
 
     def opened(self, info: MediaInfo) -> None:
@@ -68,9 +109,15 @@ class Monitor:
     def polled(self, follower: Follower) -> None:
         self._figures(self._place(follower))
 
-    def poured(self, item: Loaded, follower: Follower) -> None:
-        """`item` went to the decoder."""
-        self._played = segment = item.segment
+    def shown(self, event: VideoFrame | AudioChunk, follower: Follower) -> None:
+        """`event` leaves the decoder in its time: the playhead is there."""
+        if self._playhead.show(event):
+            self._figures(self._place(follower))
+
+    def poured(self, item: Loaded, follower: Follower, first: bool) -> None:
+        """`item` went to the decoder, as the ``first`` of a new one or behind what came before."""
+        segment = item.segment
+        self._playhead.pour(segment, first)
         self._segments += 1
         values: dict[str, float | str] = {"fetch_s": item.seconds, "segment_s": segment.duration}
         if segment.duration > 0:
@@ -80,17 +127,15 @@ class Monitor:
 
     def _place(self, follower: Follower) -> dict[str, float | str]:
         """Where the playhead and the playlist stand; nothing of it means anything on demand."""
-        playlist, newest, played = follower.playlist, follower.newest, self._played
+        playlist, newest, played = follower.playlist, follower.newest, self._playhead.segment
         if playlist.ended or newest is None:
             return {}
         values: dict[str, float | str] = {"playlist_age_s": self._clock() - follower.changed_at}
         if played is not None:
             behind = max(0, newest.sequence - played.sequence)
             values["segments_behind"] = behind
-            if (
-                played.date is not None
-            ):  # what is decoded is shown at once: the playhead is at the segment's end
-                values["live_latency_s"] = self._wall() - (played.date + played.duration)
+            if played.date is not None:
+                values["live_latency_s"] = self._wall() - (played.date + self._playhead.into)
                 values["live_latency_from"] = "program date"
             else:
                 values["live_latency_s"] = behind * playlist.target

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .base import Clock, Sleep
 from .events import AudioChunk, Event, Kind, VideoFrame
 
 Timed = tuple[float | None, Event]
+_LATE = 0.05
+"""Seconds behind that count as late; a sleep alone may last some longer than asked."""
 
 
 class Pacer:
@@ -17,24 +19,38 @@ class Pacer:
     Every wait aims at an absolute time, so nothing adds up. The timeline is anchored anew where PTS jump (more than
     `most_ahead` seconds forward; backward) and where the reader has fallen more than `most_behind` seconds behind (a
     suspended machine), so that neither a long silence nor a burst follows.
+
+    ``starved`` tells whether the input has kept the reader waiting since it was last asked: what is late for want of
+    input is forgiven at once, however little it is, so that the next of it comes evenly again.
     """
 
     def __init__(
-        self, clock: Clock, sleep: Sleep, most_ahead: float = 10.0, most_behind: float = 1.0
+        self,
+        clock: Clock,
+        sleep: Sleep,
+        most_ahead: float = 10.0,
+        most_behind: float = 1.0,
+        starved: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock = clock
         self._sleep = sleep
         self._most_ahead = most_ahead
         self._most_behind = most_behind
+        self._starved = starved
         self._origin: float | None = None
+        self.hurry = False
+        """Wait no more: what is left is let out as it comes."""
 
     async def wait(self, pts: float) -> None:
         """Return when `pts` (seconds of media time) is due."""
+        if self.hurry:
+            return
         now = self._clock()
         if self._origin is None:
             self._origin = now - pts
         ahead = self._origin + pts - now
-        if ahead > self._most_ahead or ahead < -self._most_behind:
+        jumped = ahead > self._most_ahead or ahead < -self._most_behind
+        if jumped or (ahead < -_LATE and self._starved()):
             self._origin = now - pts
         elif ahead > 0:
             await self._sleep(ahead)

@@ -77,11 +77,19 @@ async def opened(
         await thread.close()
 
 
-async def play(thread: DecodeThread, info: MediaInfo, sink: Sink, options: Options, *, paced: bool) -> None:
+async def play(
+    thread: DecodeThread,
+    info: MediaInfo,
+    sink: Sink,
+    options: Options,
+    *,
+    paced: bool,
+    pacer: Pacer | None = None,
+) -> None:
     """Bring the events of `thread`'s reader to `sink` until the input ends, in the order of their PTS.
 
-    ``paced`` lets them out at the pace of their PTS and stamps them then. The next batch is decoded meanwhile, and no
-    more than that: a sink without room makes the reader wait.
+    ``paced`` lets them out at the pace of their PTS (``pacer`` keeps it) and stamps them then. The next batch is
+    decoded meanwhile, and no more than that: a sink without room makes the reader wait.
 
     Raises what `MediaReader.read` raises.
     """
@@ -89,7 +97,7 @@ async def play(thread: DecodeThread, info: MediaInfo, sink: Sink, options: Optio
     assert reader is not None
     rate = info.video.frame_rate if info.video else None
     lanes = Interleaver(info.kinds, 1.0 / rate if rate else 0.04)
-    pacer = Pacer(options.clock, options.sleep)
+    pacer = pacer or Pacer(options.clock, options.sleep)
 
     async def emit(timed: Iterable[tuple[float | None, Event]]) -> None:
         for pts, event in timed:

@@ -54,12 +54,13 @@ async def test_hls_from_a_server_that_is_killed_and_comes_back(tmp_path: Path) -
                 await until(lambda: states(sink, name)[-1] is State.LIVE, 25)
                 await until(lambda: len(sink.frames) >= before + 10)
                 state, shown, heard = sink.session.state().streams[name], len(sink.frames), len(sink.chunks)
+                nbytes = sink.nbytes(Kind.VIDEO) + sink.nbytes(Kind.AUDIO)
                 seen = [s for s in states(sink, name) if s is not State.CONNECTING]
     assert seen[0] is seen[-1] is State.LIVE
     assert State.RECONNECTING in seen
     assert set(seen) <= {State.LIVE, State.STALLED, State.RECONNECTING}
     assert (state.video_frames, state.audio_chunks) == (shown, heard)
-    assert state.bytes == sink.nbytes(Kind.VIDEO) + sink.nbytes(Kind.AUDIO)
+    assert state.bytes == nbytes
     assert state.reconnects == seen.count(State.RECONNECTING)
     assert state.started is not None
     assert (state.width, state.height, state.sample_rate) == (160, 90, 44_100)
