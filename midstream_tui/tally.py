@@ -28,6 +28,8 @@ from .turns import Objectives, TurnLog
 KEEP_MEDIA = 100
 SERIES = 1000
 MOST_FIGURES = 64
+FLOWING = 0.5
+"""Seconds after the last item for which a track counts as flowing."""
 STALL_FLOOR = {Kind.TEXT: 10.0, Kind.AUDIO: 2.0, Kind.VIDEO: 2.0}
 
 
@@ -43,6 +45,8 @@ class Track:
     items: WindowedRate = field(default_factory=WindowedRate)
     flow: WindowedRate = field(default_factory=WindowedRate)
     gaps: RecentHistogram = field(default_factory=RecentHistogram)
+    gap: float = 0.0
+    """Moving mean of the seconds between two items."""
 
     def add(self, at: float, nbytes: int, paused: bool = False) -> float | None:
         """Count one item; return the time since the one before, unless the source had `paused` between the two."""
@@ -58,16 +62,26 @@ class Track:
         if paused:
             return None
         gap = at - last
+        self.gap += 0.1 * (gap - self.gap)
         self.gaps.add(at, gap)
         return gap
 
     def rate(self, now: float, over: bool) -> float | None:
         """Items a second: over the last 3 s, or over the whole life of a stream that is over."""
-        return self._life(self.count - 1) if over else self.items.rate(now)
+        return self._life(self.count - 1) if over else self.items.rate(self._until(now))
 
     def speed(self, now: float, over: bool) -> float | None:
         """Bytes a second, likewise."""
-        return self._life(self.bytes) if over else self.flow.rate(now)
+        return self._life(self.bytes) if over else self.flow.rate(self._until(now))
+
+    def _until(self, now: float) -> float:
+        """The end of the time of which all is known: what is still in the decoder or the queue is not missing.
+
+        Half of the time between two items after the last: a window that ends with an item would count one too many.
+        """
+        if self.last is None or now - self.last >= FLOWING:
+            return now
+        return min(now, self.last + self.gap / 2)
 
     def _life(self, amount: float) -> float | None:
         if self.first is None or self.last is None or self.last - self.first < 0.05:

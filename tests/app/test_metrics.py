@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midstream_tui.metrics import Histogram, RecentHistogram, WindowedRate
+from midstream_tui.tally import Track
 
 durations = st.lists(st.floats(1e-6, 1e4), min_size=1, max_size=200)
 
@@ -18,6 +19,19 @@ def test_a_steady_source_is_counted_exactly() -> None:
     for n in range(300):
         rate.add(100.0 + n / 30)
     assert rate.rate(100.0 + 300 / 30) == pytest.approx(30.0, rel=0.02)
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60])
+@pytest.mark.parametrize("late", [0.06, 0.15, 0.4])
+def test_what_is_still_on_its_way_is_not_missed(rate: int, late: float) -> None:
+    """A frame is held by the decoder, the queue and a busy loop: that is latency, and no lower frame rate."""
+    track = Track()
+    for n in range(10 * rate):
+        track.add(100.0 + n / rate, 1000)
+    now = 110.0 - 1 / rate + late
+    assert track.rate(now, False) == pytest.approx(rate, rel=0.02)
+    assert track.speed(now, False) == pytest.approx(1000 * rate, rel=0.02)
+    assert track.rate(now + 3.2, False) == 0.0
 
 
 def test_nothing_or_too_little_is_unknown_not_zero() -> None:
