@@ -52,23 +52,28 @@ def run_in_pty(
     until: Callable[[bytes], bool] | None = None,
     env: dict[str, str] | None = None,
     terminal: Callable[[int, bytes], object] | None = None,
+    born: Callable[[int], object] | None = None,
+    over: Callable[[], bool] | None = None,
 ) -> Run:
     """Run `command` for `seconds` (it is then sent SIGTERM), or until `until(all output so far)` is true.
 
     `terminal(master, data)` is called with what was written, or with nothing some twenty times a second, and may write.
+    `born` is told the program's process id; when `over()` is true the run ends before its time.
     """
     started = time.perf_counter()
     pid, master = pty.fork()
     if pid == 0:
         os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, **(env or {}))
         os.execvp(command[0], command)
+    if born is not None:
+        born(pid)
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     seen = bytearray()
     run = Run(0.0, 0.0, 0, None)
     base: tuple[float, float, int] | None = None
     sampled = started
     try:
-        while (now := time.perf_counter()) - started < seconds:
+        while (now := time.perf_counter()) - started < seconds and not (over is not None and over()):
             if base is None and now - started >= settle:
                 base = (now, _cpu_seconds(pid), run.written)
             if now - sampled >= 1.0:

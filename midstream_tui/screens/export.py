@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Label, Select, Static
 
 from midstream_tui.bindings import MODAL
 from midstream_tui.export_png import renderer
+from midstream_tui.screens.dialog import Dialog
 from midstream_tui.screens.key_line import KeyLine
 from midstream_tui.screens.tick import Tick
 
@@ -42,7 +42,7 @@ class ExportWish:
     seconds: float | None
 
 
-class ExportScreen(ModalScreen[ExportWish | None]):
+class ExportScreen(Dialog[ExportWish | None]):
     """Dismisses with the wish, or None."""
 
     CSS_PATH = "picker.tcss"

@@ -8,12 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from midstream_tui.bindings import HELP
 from midstream_tui.glossary import PROVENANCE, terms
 from midstream_widgets.line_panel import LinePanel
+
+from .dialog import Dialog
 
 _KEYS = 20
 _NAME = 20
@@ -21,7 +23,7 @@ _DIGITS = "panel."
 _WIDTH = 110
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """A scrolling page about ``about``, the screen below; Escape closes it."""
 
     DEFAULT_CSS = """

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Label, Select, Static
 
 from midstream_tui.bindings import MODAL
 from midstream_tui.config import REFRESH_MS
 from midstream_tui.models import SPEECH, VISION, has, missing, with_models
+from midstream_tui.screens.dialog import Dialog
 from midstream_tui.screens.key_line import KeyLine
 from midstream_tui.screens.tick import Tick
 from midstream_widgets.lines import plain
@@ -35,7 +35,7 @@ class Wishes:
     refresh_ms: int
 
 
-class OptionsScreen(ModalScreen[Wishes | None]):
+class OptionsScreen(Dialog[Wishes | None]):
     """Dismisses with the wishes, or None. Transcription and detection begin with a new connection."""
 
     CSS_PATH = "picker.tcss"

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -21,6 +20,7 @@ from midstream_adapters.redact import redact
 from midstream_adapters.registry import kind_of, known_kinds
 from midstream_tui.bindings import PICKER
 from midstream_tui.screens.choice import ChangeOptions, Choice, Reconnect, Remove
+from midstream_tui.screens.dialog import Dialog
 from midstream_tui.screens.key_line import KeyLine
 from midstream_tui.screens.probing import COLOURS, Probes, Reacher
 from midstream_widgets import glyphs
@@ -38,7 +38,7 @@ PROBE_AFTER = 0.4
 """Seconds that typing pauses before the address is probed."""
 
 
-class PickerScreen(ModalScreen[Choice | None]):
+class PickerScreen(Dialog[Choice | None]):
     """Dismisses with what was chosen, or None. What is done to a stream meanwhile is said at once, by a message.
 
     ``streams`` gives the open streams as they are now: their states are shown live while they connect. ``reach`` finds

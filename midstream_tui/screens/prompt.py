@@ -9,17 +9,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from midstream_adapters.redact import redact
 from midstream_tui.bindings import MODAL
+from midstream_tui.screens.dialog import Dialog
 from midstream_tui.screens.key_line import KeyLine
 
 MOST_CHARS = 32_768
 
 
-class PromptScreen(ModalScreen[str | None]):
+class PromptScreen(Dialog[str | None]):
     """Dismisses with the question, or None."""
 
     CSS_PATH = "picker.tcss"
