@@ -78,10 +78,15 @@ def system_view(
 
 
 def summary(session: Session) -> str:
-    """How many streams there are of each provenance, and how many are over: ``2 live · 1 simulated · 3 over``."""
-    going = [tally.provenance for tally in session.streams.values() if not tally.over]
+    """How many streams there are of each provenance, and how many wait or are over: ``2 live · 1 listening · 3 over``."""
+    waiting = sum(tally.said is State.LISTENING for tally in session.streams.values())
+    going = [
+        tally.provenance
+        for tally in session.streams.values()
+        if not tally.over and tally.said is not State.LISTENING
+    ]
     counts = [(str(provenance), going.count(provenance)) for provenance in Provenance]
-    counts.append(("over", len(session.streams) - len(going)))
+    counts += [("listening", waiting), ("over", len(session.streams) - len(going) - waiting)]
     return " · ".join(f"{count} {word}" for word, count in counts if count) or "no streams"
 
 

@@ -209,6 +209,9 @@ def test_what_is_over_is_not_counted_as_live(session: Session, clock: FakeClock)
         session.apply(live(stream, clock.now))
     session.apply(StateChanged("b", clock.now, State.ENDED))
     assert summary(session) == "2 live · 1 over"
+    session.apply(opened("d", clock.now))
+    session.apply(StateChanged("d", clock.now, State.LISTENING))
+    assert summary(session) == "2 live · 1 listening · 1 over"
 
 
 def test_a_slow_stream_is_not_stalled(session: Session, clock: FakeClock) -> None:
