@@ -78,7 +78,7 @@ def system_view(
 
 
 def summary(session: Session) -> str:
-    """How many streams there are of each provenance, and how many wait or are over: ``2 live · 1 listening · 3 over``."""
+    """How many streams of each provenance, and how many wait or are over: ``2 live · 1 listening · 3 over``."""
     waiting = sum(tally.said is State.LISTENING for tally in session.streams.values())
     going = [
         tally.provenance
