@@ -20,6 +20,7 @@ from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
 from .deeds.export import ExportDeeds
 from .deeds.link import LinkDeeds
 from .deeds.streams import StreamDeeds
+from .deeds.toasts import ToastDeeds
 from .deeds.view import ViewDeeds
 from .event_log import EventLog
 from .hub import Hub
@@ -54,7 +55,7 @@ def _commands() -> type[Provider]:
 mend()
 
 
-class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds):
+class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands.
 
     `settings` are the user's; see `keymap.keymap_problems` for what can be wrong with keys.

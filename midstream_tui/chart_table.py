@@ -20,6 +20,7 @@ from midstream_widgets.charts.video import VideoPreview
 from midstream_widgets.charts.waveform import Waveform
 
 from . import present_charts as present
+from .present_latency import latency_view
 from .session import Session
 
 View = Callable[[Session, str, float, int], ChartView]
@@ -42,7 +43,7 @@ _SPECS = (
     ChartSpec("video", "Video", VideoPreview, present.video_view, Kind.VIDEO),
     ChartSpec("series", "Observable", ObservableChart, present.series_view),
     ChartSpec("timeline", "Token Timeline", TokenTimeline, present.timeline_view, Kind.TEXT),
-    ChartSpec("latency", "Latency", LatencyHistogram, present.latency_view),
+    ChartSpec("latency", "Latency", LatencyHistogram, latency_view),
     ChartSpec("waveform", "Waveform", Waveform, present.sound_view, Kind.AUDIO),
     ChartSpec("spectrogram", "Spectrogram", Spectrogram, present.sound_view, Kind.AUDIO),
     ChartSpec("levels", "Levels", LevelMeter, present.levels_view, Kind.AUDIO),

@@ -27,19 +27,26 @@ class Box(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Panels side by side, each with its share of the width; ``rows`` high, or (0) sharing what is left."""
+    """Panels side by side, each with its share of the width; ``rows`` high, or (0) sharing what is left.
+
+    One that shares has ``least`` rows as long as lines of a fixed height can give way.
+    """
 
     rows: int
     cells: tuple[tuple[str, int], ...]
+    least: int = LEAST_ROWS
 
     @classmethod
     def parse(cls, text: str) -> Line:
-        """From ``"12 system temporal:2"``: rows (``*`` what is left), then panels with their shares (1 unless told)."""
+        """From ``"12 system temporal:2"``: rows (``*`` what is left, ``*6`` six at least), then panels with their shares
+        (1 unless told).
+        """
         rows, *names = text.split()
         cells = [name.partition(":") for name in names]
-        return cls(
-            0 if rows == "*" else int(rows), tuple((name, int(share or 1)) for name, _, share in cells)
-        )
+        panels = tuple((name, int(share or 1)) for name, _, share in cells)
+        if rows.startswith("*"):
+            return cls(0, panels, int(rows[1:] or LEAST_ROWS))
+        return cls(int(rows), panels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def arrange(lines: Iterable[Line], shown: Iterable[str], width: int, height: int
         kept.append(Line(0, tuple((name, 1) for name in extra)))
     boxes: dict[str, Box] = {}
     y = 0
-    for line, rows in zip(kept, _heights([line.rows for line in kept], height), strict=True):
+    for line, rows in zip(kept, _heights(kept, height), strict=True):
         x = 0
         for (name, _), columns in zip(
             line.cells, _split(width, [share for _, share in line.cells]), strict=True
@@ -90,23 +97,27 @@ def arrange(lines: Iterable[Line], shown: Iterable[str], width: int, height: int
     return boxes
 
 
-def _heights(rows: list[int], height: int) -> list[int]:
+def _heights(lines: Sequence[Line], height: int) -> list[int]:
     """Rows of each line: the fixed ones as they ask, the rest (0) in equal parts; all of ``height`` is used."""
-    if not rows:
+    if not lines:
         return []
+    rows = [line.rows for line in lines]
     if all(rows):
         rows = [*rows[:-1], 0]
-    open_lines = rows.count(0)
+    least = [line.least for line, asked in zip(lines, rows, strict=True) if not asked]
+    if LEAST_ROWS * (len(rows) - len(least)) + sum(least) > height:
+        least = [LEAST_ROWS] * len(least)
     fixed = sum(rows)
-    room = height - LEAST_ROWS * open_lines
+    room = height - sum(least)
     if fixed > room:  # each gives way in proportion to what it has above the least
-        spare = fixed - LEAST_ROWS * (len(rows) - open_lines)
+        spare = fixed - LEAST_ROWS * (len(rows) - len(least))
         keep = max(0, spare - (fixed - room))
         shares = _split(keep, [max(0, asked - LEAST_ROWS) for asked in rows if asked])
         given = iter(shares)
         rows = [LEAST_ROWS + next(given) if asked else 0 for asked in rows]
         fixed = sum(rows)
-    parts = iter(_split(max(LEAST_ROWS * open_lines, height - fixed), [1] * open_lines))
+    extra = _split(max(0, height - fixed - sum(least)), [1] * len(least))
+    parts = iter([few + more for few, more in zip(least, extra, strict=True)])
     return [asked or next(parts) for asked in rows]
 
 
@@ -158,7 +169,7 @@ _TEXT = (
         "at a glance",
         "state, latency and dynamics",
         narrow=("8 facts", "7 series latency", "* messages"),
-        normal=("13 facts:2 temporal", "11 series:3 latency:2", "* turns"),
+        normal=("13 facts:2 temporal", "11 series:3 latency:2", "*6 turns"),
         wide=("15 facts:3 temporal:2 patterns:2", "* series:4 latency:3 portrait:2", "17 turns:4 messages:3"),
     ),
     Layout.of(
@@ -205,7 +216,7 @@ _PICTURE = (
         "at a glance",
         "the picture, state and dynamics",
         narrow=("14 video:3 facts:4", "* series latency"),
-        normal=("18 video:4 facts:5", "9 waveform:2 levels", "* series:2 latency temporal"),
+        normal=("18 video:4 facts:5", "9 waveform:2 levels", "*5 series:2 latency temporal"),
         wide=("30 video:4 facts:3", "12 waveform:3 levels:2 latency:2", "* series:3 temporal:2 portrait:2"),
     ),
     Layout.of(

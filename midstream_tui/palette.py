@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual.binding import Binding
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
 
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 _SKIPPED = ("panel.", "focus.", "app.palette", "app.interrupt")
 """Bindings that make no sense without a key, or that are listed by what they show."""
+
+
+class Palette(CommandPalette):
+    """Textual's, but for its sign: a lens two cells wide that some terminals have not."""
+
+    DEFAULT_CSS = """
+    Palette SearchIcon { color: $text-muted; }
+    """
+    SIGN = "›"
+
+    def on_mount(self) -> None:
+        self.query_one(SearchIcon).icon = self.SIGN
 
 
 class Command(NamedTuple):

@@ -7,15 +7,12 @@ there is nothing to see, one that says why.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
 from midstream_analysis.report import SeriesReport
 from midstream_widgets.chart_views import (
     Array,
-    Distribution,
-    LatencyView,
     LevelsView,
     Mark,
     ObjectBox,
@@ -176,75 +173,12 @@ def sample_ages(tally: Tally, name: str, now: float) -> npt.NDArray[np.float64] 
     return newest + np.concatenate([np.cumsum(gaps[:0:-1])[::-1], [0.0]])
 
 
-def latency_view(session: Session, stream: str, now: float, zoom: int = 0) -> LatencyView:
-    """TTFT, time between chunks and the length of turns where there is text; the time between frames of video,
-    and between the last hundred chunks of sound.
-    """
-    tally = session.streams.get(stream)
-    if tally is None:
-        return LatencyView(stream=stream, reason=CLOSED, zoom=zoom)
-    found = tuple(_distributions(tally, now))
-    asked = Kind.TEXT in tally.kinds or not tally.kinds
-    return LatencyView(
-        stream=stream,
-        provenance=str(tally.provenance),
-        reason=""
-        if found
-        else "no latency yet: no turn was answered"
-        if asked
-        else "needs 2 chunks or frames to tell their distance",
-        zoom=zoom,
-        distributions=found,
-    )
-
-
-def _distributions(tally: Tally, now: float) -> list[Distribution]:
-    import numpy as np
-
-    records = tally.log.records()
-    found: list[Distribution] = []
-
-    def add(name: str, formula: str, at: list[float], values: list[float]) -> None:
-        if values:
-            found.append(
-                Distribution(
-                    name,
-                    formula,
-                    Array(
-                        np.floor(np.maximum(now - np.array(at), 0.0))
-                    ),  # by seconds: a view that waits stays equal
-                    Array(np.array(values)),
-                )
-            )
-
-    firsts = [(r.first, r.ttft) for r in records if r.first is not None and r.ttft is not None]
-    add("TTFT", "first chunk - request", [at for at, _ in firsts], [value for _, value in firsts])
-    ends = [(r.ended, r.e2e) for r in records if r.ended is not None and r.e2e is not None and not r.error]
-    for name, kind, formula in (
-        ("interval", Kind.TEXT, "time between two chunks (ICL)"),
-        ("frame interval", Kind.VIDEO, "time between two frames"),
-    ):
-        series, track = tally.series.get(name), tally.tracks.get(kind)
-        if series is None or track is None or track.last is None:
-            continue
-        ages = sample_ages(tally, name, now)
-        assert ages is not None
-        gaps = np.fromiter(series.samples, np.float64, len(series.samples))
-        found.append(
-            Distribution("ICL" if kind is Kind.TEXT else name, formula, Array(np.floor(ages)), Array(gaps))
-        )
-    heard = [chunk.at for chunk in tally.audio]
-    add("chunk interval", "time between two chunks of sound", heard[1:], [b - a for a, b in pairwise(heard)])
-    add("E2E", "end - request", [at for at, _ in ends], [value for _, value in ends])
-    return found
-
-
 def timeline_view(session: Session, stream: str, now: float, zoom: int = 0) -> TimelineView:
     """The stream's last turns."""
     tally = session.streams.get(stream)
     if tally is None:
         return TimelineView(stream=stream, reason=CLOSED, zoom=zoom)
-    turns = tuple(bar for record in tally.log.records() if (bar := turn_bar(record)) is not None)
+    turns = tuple(bar for record in tally.log.records(now) if (bar := turn_bar(record)) is not None)
     waiting = any(bar.ended is None for bar in turns)
     return TimelineView(
         stream=stream,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midstream_adapters.events import Impairment, Kind
+from midstream_adapters.events import Kind
 from midstream_widgets.views import Flaw
 
 from .tally import Tally
@@ -22,7 +22,7 @@ def open_flaws(tally: Tally, now: float) -> tuple[Flaw, ...]:
     if not tally.over:
         for event in tally.impairments.open.values():
             found.setdefault(
-                event.what, Flaw(event.what, str(event.blame), float(int(_lasts(tally, event, now))))
+                event.what, Flaw(event.what, str(event.blame), float(int(tally.lasted(event, now))))
             )
     return tuple(found.values())
 
@@ -30,7 +30,7 @@ def open_flaws(tally: Tally, now: float) -> tuple[Flaw, ...]:
 def lasts(tally: Tally, what: str, now: float) -> float:
     """Seconds for which impairments of that name have lasted that are not over; 0 when there is none."""
     found = () if tally.over else tally.impairments.open.values()
-    return sum(_lasts(tally, event, now) for event in found if event.what == what)
+    return sum(tally.lasted(event, now) for event in found if event.what == what)
 
 
 def last_flaw(tally: Tally) -> Flaw | None:
@@ -52,12 +52,3 @@ def loudness(tally: Tally) -> float | None:
     """Short-term loudness in LUFS, where it is a number."""
     value = tally.figures.get("loudness_short_term_lufs")
     return float(value) if isinstance(value, int | float) else None
-
-
-def _lasts(tally: Tally, event: Impairment, now: float) -> float:
-    """Seconds of media since it began; where none comes, seconds."""
-    if isinstance(stalled := event.figures.get("stalled_s"), int | float):
-        return stalled + max(0.0, now - event.at)
-    media = tally.frames if event.kind is Kind.VIDEO else tally.audio
-    pts = media[-1].pts if media else None
-    return max(0.0, pts - event.began) if pts is not None else max(0.0, now - event.at)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from midstream_adapters.events import (
     AudioChunk,
     Detections,
+    Impairment,
     Kind,
     Provenance,
     State,
@@ -320,6 +321,14 @@ class Tally:
         for box in event.boxes:
             if box.label in self.seen or len(self.seen) < MOST_FIGURES:
                 self.seen[box.label] = self.seen.get(box.label, 0) + 1
+
+    def lasted(self, event: Impairment, now: float) -> float:
+        """Seconds of media for which an impairment that is not over has lasted; where no media comes, seconds."""
+        if isinstance(stalled := event.figures.get("stalled_s"), int | float):
+            return stalled + max(0.0, now - event.at)
+        media = self.frames if event.kind is Kind.VIDEO else self.audio
+        pts = media[-1].pts if media else None
+        return max(0.0, pts - event.began) if pts is not None else max(0.0, now - event.at)
 
     @property
     def average_reward(self) -> float | None:

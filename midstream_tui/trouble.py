@@ -43,7 +43,7 @@ def troubles(session: Session, tally: Tally, now: float) -> list[Trouble]:
     """All that is wrong with a stream at ``now``, the worst first; empty when nothing is."""
     found = [
         *_of_state(tally, now),
-        *_of_media(tally),
+        *_of_media(tally, now),
         *_of_analysis(session, tally),
         *_of_alerts(session, tally),
         *_of_drops(tally),
@@ -75,14 +75,16 @@ def _of_state(tally: Tally, now: float) -> list[Trouble]:
     return []
 
 
-def _of_media(tally: Tally) -> list[Trouble]:
-    """Impairments that last: what is seen or heard is not what it should be."""
+def _of_media(tally: Tally, now: float) -> list[Trouble]:
+    """Impairments that last, and how long by now: what is seen or heard is not what it should be."""
     if tally.over:
         return []
     found: dict[str, Trouble] = {}
     for event in tally.impairments.open.values():
         about = f"{event.what} in the {event.kind}" if event.what == "pts gap" else event.what
-        found.setdefault(event.what, Trouble(Level.WARNING, f"{about} (blame: {event.blame})"))
+        seconds = tally.lasted(event, now)
+        since = f" for {seconds:.1f} s" if seconds < 9.95 else f" for {seconds:.0f} s"
+        found.setdefault(event.what, Trouble(Level.WARNING, f"{about}{since} (blame: {event.blame})"))
     return list(found.values())
 
 

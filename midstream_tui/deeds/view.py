@@ -66,6 +66,12 @@ class ViewDeeds(Deeds):
             self._driver.flush()
         self.tell("Mouse on" if self.mouse else "Mouse off: the terminal selects text now", seconds=3)
 
+    def action_command_palette(self) -> None:
+        from midstream_tui.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_help(self) -> None:
         from midstream_tui.screens.help import HelpScreen
 

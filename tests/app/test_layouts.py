@@ -63,6 +63,17 @@ def test_all_six_have_their_heights_on_a_small_terminal() -> None:
     assert boxes["messages"].width == 80
 
 
+def test_turns_have_room_for_some_on_a_low_terminal() -> None:
+    glance, *_ = of_detail(["text"])
+    for height in (26, 28, 34, 60):
+        boxes = arrange(glance.lines["normal"], glance.panels("normal"), 100, height)
+        assert boxes["turns"].height >= 6
+        assert sum({box.y: box.height for box in boxes.values()}.values()) == height
+    low = arrange(glance.lines["normal"], glance.panels("normal"), 100, 11)  # nothing has room here
+    assert all(box.height >= LEAST_ROWS for box in low.values())
+    assert sum({box.y: box.height for box in low.values()}.values()) == 11
+
+
 def test_a_hidden_panel_gives_its_room_to_the_others() -> None:
     lines = DASHBOARD[0].lines["normal"]
     boxes = arrange(lines, [name for name in SIX if name != "messages"], 120, 38)

@@ -31,8 +31,14 @@ from midstream_analysis.report import AnalysisReport, Attractor, Classification,
 from midstream_tui import present_charts as present
 from midstream_tui.alerts import Alert, Alerts
 from midstream_tui.chart_table import CHARTS, charts_of
+from midstream_tui.present_latency import latency_view
+from midstream_tui.present_overview import facts_view
 from midstream_tui.session import Session
 from midstream_tui.sound import SECONDS, SoundRing
+from midstream_tui.turns_view import turns_view
+from midstream_widgets import formats
+from midstream_widgets.charts.axes import seconds
+from midstream_widgets.charts.latency import LatencyHistogram
 
 NOW = 100.0
 
@@ -210,7 +216,7 @@ def test_turns_become_bars() -> None:
 
 
 def test_latency_has_ttft_gaps_and_whole_turns() -> None:
-    found = {each.name: each for each in present.latency_view(answered(), "s", NOW).distributions}
+    found = {each.name: each for each in latency_view(answered(), "s", NOW).distributions}
     assert list(found) == ["TTFT", "ICL", "E2E"]
     assert found["TTFT"].seconds.data.tolist() == pytest.approx([0.3])
     assert found["TTFT"].ages.data.tolist() == [89.0]
@@ -218,15 +224,49 @@ def test_latency_has_ttft_gaps_and_whole_turns() -> None:
     assert found["E2E"].seconds.data.tolist() == pytest.approx([1.0])
 
 
+def test_latency_says_the_same_wherever_it_is_shown() -> None:
+    """Facts, turns, chart and state have one source and one definition, also when more turns were than are held."""
+    rng = np.random.default_rng(7)
+    made = session()
+    for n, ttft in enumerate(rng.lognormal(-1.0, 1.0, 150)):
+        at = 100.0 * n
+        made.apply(TurnStarted("s", at, f"t{n}", "m"))
+        for k in range(3):
+            made.apply(TextChunk("s", at + ttft + 0.05 * k * k, "x ", "assistant", f"t{n}", 1, final=False))
+        made.apply(TurnEnded("s", at + ttft + 0.3, f"t{n}"))
+    now = 15_000.0
+    found = {each.name: each.ever for each in latency_view(made, "s", now).distributions}
+    assert all(ever is not None for ever in found.values())
+    turns, wire = turns_view(made, "s", now), made.state().streams["s"].wire
+    facts = {fact.label: fact.value for group in facts_view(made, "s", now).groups for fact in group}
+    for name, p50, p99 in (
+        ("TTFT", turns.ttft_ms, turns.ttft_p99_ms),
+        ("ICL", turns.icl_p50_ms, turns.icl_p99_ms),
+        ("E2E", None, wire.e2e_p99_ms),
+    ):
+        ever = found[name]
+        assert ever is not None
+        assert ever.n == (300 if name == "ICL" else 150)
+        assert p99 == pytest.approx(1000 * ever.p99, abs=1e-3)
+        assert p50 is None or p50 == pytest.approx(1000 * ever.p50, abs=1e-3)
+    assert found["TTFT"] is not None
+    both = " / ".join(formats.milliseconds(1000 * q) for q in (found["TTFT"].p50, found["TTFT"].p99))
+    assert facts["TTFT p50/p99"] == both
+    shown = LatencyHistogram().rows(latency_view(made, "s", now), 100, 14)
+    text = "".join(part for part, _ in shown[1].spans)
+    assert f"p99 {seconds(found['TTFT'].p99)}" in text
+    assert "n 150, 100 drawn" in text
+
+
 def test_frames_have_their_own_distances() -> None:
-    (found,) = present.latency_view(session(*[frame(0.5 * k) for k in range(5)]), "s", NOW).distributions
+    (found,) = latency_view(session(*[frame(0.5 * k) for k in range(5)]), "s", NOW).distributions
     assert found.name == "frame interval"
     assert found.seconds.data.tolist() == [0.5] * 4
 
 
 def test_chunks_of_sound_have_theirs() -> None:
     made = session(*[audio(0.25 * k, np.zeros(320)) for k in range(5)])
-    (found,) = present.latency_view(made, "s", NOW).distributions
+    (found,) = latency_view(made, "s", NOW).distributions
     assert found.name == "chunk interval"
     assert found.seconds.data.tolist() == [0.25] * 4
 

@@ -81,7 +81,7 @@ def test_a_stream_that_is_well_has_none(clock: FakeClock) -> None:
         (
             Impairment("s", 1000.0, "freeze", Kind.VIDEO, 1.0, None, Blame.NETWORK, {}),
             Level.WARNING,
-            "freeze",
+            "freeze for 0.0 s (blame: network)",
         ),
         (Dropped("s", 1000.0, Kind.VIDEO, 12, "queue"), Level.NOTE, "12 dropped (queue)"),
     ],
@@ -101,6 +101,15 @@ def test_silence_is_told_with_its_length(clock: FakeClock) -> None:
     assert said(session, clock) == [(Level.WARNING, "silent for 7 s")]
     session.apply(frame("s", clock.now))
     assert said(session, clock) == []
+
+
+def test_an_impairment_that_lasts_is_told_with_its_length(clock: FakeClock) -> None:
+    session = watched(clock)
+    session.apply(frame("s", clock.now, 10.0))
+    session.apply(Impairment("s", clock.now, "freeze", Kind.VIDEO, 8.0, None, Blame.SOURCE, {}))
+    for pts, told in ((11.2, "3.2"), (17.94, "9.9"), (17.96, "10"), (50.0, "42")):
+        session.apply(frame("s", clock.advance(1.0), pts))
+        assert said(session, clock)[0] == (Level.WARNING, f"freeze for {told} s (blame: source)")
 
 
 def test_an_impairment_that_is_over_is_none(clock: FakeClock) -> None:

@@ -18,6 +18,7 @@ from midstream_widgets.chart_views import (
     Mark,
     ObjectBox,
     PortraitView,
+    Quantiles,
     SeriesView,
     SoundView,
     TurnBar,
@@ -41,6 +42,7 @@ from midstream_widgets.charts import (
 from midstream_widgets.charts.base import plain_text
 from midstream_widgets.charts.pixels import Cells
 from midstream_widgets.charts.recurrence import recurrences
+from midstream_widgets.charts.video import BOX_INKS
 from midstream_widgets.lines import Row
 from tests.widgets.chart_gallery import SERIES, TIMELINE
 from tests.widgets.chart_reading import Alone, dots_of, text_of
@@ -465,3 +467,33 @@ async def test_boxes_are_drawn_where_the_objects_are_with_their_names() -> None:
     assert body[bottom][left + 1 : right] == "─" * 19
     assert all(body[y][left] == body[y][right] == "│" for y in range(top + 1, bottom))
     assert sum(line.count("│") for line in body) == 2 * (bottom - top - 1)
+
+
+@pytest.mark.parametrize("theme", ["midstream", "midstream-light"])
+async def test_boxes_are_bright_on_the_picture_whatever_the_theme(theme: str) -> None:
+    image = np.zeros((40, 80, 3), np.uint8)
+    boxes = tuple(ObjectBox(f"o{n}", 0.9 - n / 10, 0.1 * n, 0.2, 0.1 * n + 0.3, 0.7) for n in range(7))
+    chart = VideoPreview(frame(image, boxes=boxes, looked=0.0))
+    async with Alone(chart, theme).run_test(size=(84, 23)) as pilot:
+        await pilot.pause()
+        drawn = {
+            segment.style.color.get_truecolor()
+            for y in range(1, chart.size.height)
+            for segment in chart.render_line(y)
+            if segment.style is not None
+            and segment.style.color is not None
+            and set(segment.text) & set("┌│└")
+        }
+    assert 1 < len(drawn) <= len(BOX_INKS)
+    for red, green, blue in drawn:
+        assert 0.2126 * red + 0.7152 * green + 0.0722 * blue > 120
+
+
+def test_quantiles_are_by_nearest_rank_unless_more_was_counted_than_is_held() -> None:
+    view = latencies([0.1, 0.2, 0.3, 9.0])
+    (first, *_) = view.distributions
+    assert "p50 200ms  p90 9s  p99 9s  n 4" in text_of(LatencyHistogram().rows(view, 100, 14))[1]
+    ever = replace(view, distributions=(first._replace(ever=Quantiles(70, 0.15, 4.0, 8.0)),))
+    assert "p50 150ms  p90 4s  p99 8s  n 70, 4 drawn" in text_of(LatencyHistogram().rows(ever, 100, 14))[1]
+    lately = LatencyHistogram().rows(replace(ever, zoom=1), 100, 14)
+    assert "p50 200ms  p90 9s  p99 9s  n 4" in text_of(lately)[1]

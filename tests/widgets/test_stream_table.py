@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from textual.app import App, ComposeResult
 
 from midstream_analysis.report import Attractor
 from midstream_widgets.columns import GAP, Column, at, fitted, ordered
+from midstream_widgets.glyphs import STATES
 from midstream_widgets.lines import width_of
 from midstream_widgets.overview_views import Fact, FactsView, OverviewRow, OverviewView
 from midstream_widgets.stream_facts import facts_rows
@@ -195,6 +197,18 @@ def test_figures_are_never_cut() -> None:
         for column, cells in layout:
             if column.rank:
                 assert all(cell_len(column.text(row)) <= cells for row in ROWS), column.name
+
+
+def test_a_state_is_never_cut_and_the_rate_stays_beside_it_at_80_columns() -> None:
+    rows = [
+        replace(ROWS[0], state=state, stream="news.example/feed", bytes_per_s=184_000.0) for state in STATES
+    ]
+    for width in range(50, 200):
+        made = StreamTable().rows(OverviewView(tuple(rows)), width, 20)
+        shown = "\n".join("".join(text for text, _ in row.spans) for row in made)
+        assert all(glyph.text in shown for glyph in STATES.values()), width
+        if width >= 76:
+            assert "KB/s" in shown, width
 
 
 def test_what_is_not_known_is_last_either_way() -> None:

@@ -81,13 +81,26 @@ class SeriesView(ChartView):
     marks: tuple[Mark, ...] = ()
 
 
+class Quantiles(NamedTuple):
+    """Of all durations there ever were, seconds: the same figures wherever they are shown."""
+
+    n: int
+    p50: float
+    p90: float
+    p99: float
+
+
 class Distribution(NamedTuple):
-    """Durations of one kind: ``seconds`` (n,) float64, and how long ago each was, ``ages`` (n,) in seconds."""
+    """Durations of one kind: ``seconds`` (n,) float64, and how long ago each was, ``ages`` (n,) in seconds.
+
+    ``ever`` is told where more was counted than is held; without, the quantiles are those of what is held.
+    """
 
     name: str
     formula: str
     ages: Array
     seconds: Array
+    ever: Quantiles | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

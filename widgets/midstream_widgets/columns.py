@@ -22,7 +22,8 @@ def _value(row: object) -> str:
 class Column(Generic[R]):
     """A column: its name for sorting, its title, what it shows of a row and how.
 
-    ``least`` and ``most`` bound its width in cells; ``rank`` says how early it goes when room is short (0 never).
+    ``least`` and ``most`` bound its width in cells, a ``whole`` one never gives way below what it says; ``rank`` says
+    how early it goes when room is short (0 never).
     ``key`` is what it sorts by, None last; ``falling`` columns show the greatest first.
     """
 
@@ -35,6 +36,7 @@ class Column(Generic[R]):
     right: bool = False
     rank: int = 0
     falling: bool = False
+    whole: bool = False
     style: Callable[[R], str] = _value
 
 
@@ -59,20 +61,21 @@ def fitted(
     def excess() -> int:
         return sum(cells + GAP for _, cells in wanted) - GAP - width
 
-    while excess() > sum(
-        cells - column.least for column, cells in wanted if not column.rank and column.name != rest
-    ):
+    def spare(column: Column[R], cells: int) -> int:
+        return 0 if column.whole or column.rank or column.name == rest else cells - column.least
+
+    while excess() > sum(spare(column, cells) for column, cells in wanted):
         last = max(wanted, key=lambda each: each[0].rank, default=None)
         if last is None or not last[0].rank:
             break
         wanted.remove(last)
     for at, (column, cells) in enumerate(wanted):
-        if (over := excess()) > 0 and not column.rank and column.name != rest:
-            wanted[at] = (column, max(column.least, cells - over))
+        if (over := excess()) > 0:
+            wanted[at] = (column, cells - min(over, spare(column, cells)))
     if (over := excess()) > 0:  # even so: then the rest gives way, too
         wanted = [(c, max(c.least, cells - over) if c.name == rest else cells) for c, cells in wanted]
-    spare = max(0, -excess())
-    return [(column, cells + spare if column.name == rest else cells) for column, cells in wanted]
+    left = max(0, -excess())
+    return [(column, cells + left if column.name == rest else cells) for column, cells in wanted]
 
 
 def line(

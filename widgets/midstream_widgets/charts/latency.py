@@ -51,15 +51,18 @@ class LatencyHistogram(ChartPanel[LatencyView]):
     def draw(self, view: LatencyView, width: int, height: int) -> list[Row]:
         place = self._shown_measure % len(view.distributions)
         which = view.distributions[place]
-        span = zoomed(ALL, view.zoom, LEAST_SPAN, ALL)
+        span = zoomed(ALL, view.zoom, LEAST_SPAN, ALL) if view.zoom > 0 else math.inf
         lately = which.seconds.data[which.ages.data <= span]
         lately = np.clip(lately[np.isfinite(lately)], FLOOR, 1e9)
         heading = self._heading(view, which, place, span)
         if not lately.size:
             return [heading, Row((("none lately", "muted"),))]
-        marks = [(name, float(np.quantile(lately, q)), ink) for q, name, ink in QUANTILES]
+        ever = which.ever if view.zoom <= 0 else None
+        values = quantiles(lately) if ever is None else ever[1:]
+        marks = [(name, value, ink) for (_, name, ink), value in zip(QUANTILES, values, strict=True)]
         # On few lines the quantiles go before the shape: they are what is looked for first.
-        told = [heading, *_flowed([_told(*mark) for mark in marks] + [_count(lately)], width)]
+        count = _count(lately.size if ever is None else ever.n, lately.size)
+        told = [heading, *_flowed([*(_told(*mark) for mark in marks), count], width)]
         if height < HEADED:
             return (told[1:] if height < 3 else told)[:height]
         body = height - len(told) - 2
@@ -83,7 +86,8 @@ class LatencyHistogram(ChartPanel[LatencyView]):
         gutter = 7 if width >= GUTTER else 0
         wide = bin_width(lately.size, width - gutter)
         across = (width - gutter) // wide * wide
-        low, high = limits(float(lately.min()), float(lately.max()))
+        ends = [max(value, FLOOR) for _, value, _ in marks]
+        low, high = limits(min(float(lately.min()), *ends), max(float(lately.max()), *ends))
         counts = np.repeat(histogram(lately, low, high, across // wide), wide)
         most = int(counts.max())
         eighths = np.ceil(counts * (8 * height / most)).astype(int) if most else counts
@@ -108,8 +112,9 @@ def _told(name: str, value: float, ink: str) -> tuple[Span, ...]:
     return ((f"{name} ", "label"), (seconds(value), ink))
 
 
-def _count(lately: npt.NDArray[np.float64]) -> tuple[Span, ...]:
-    return (("n ", "label"), (f"{lately.size:,}", "value"))
+def _count(count: int, drawn: int) -> tuple[Span, ...]:
+    only = f", {drawn:,} drawn" if drawn < count else ""
+    return (("n ", "label"), (f"{count:,}", "value"), (only, "muted"))
 
 
 def _flowed(parts: list[tuple[Span, ...]], width: int) -> list[Row]:
@@ -122,6 +127,13 @@ def _flowed(parts: list[tuple[Span, ...]], width: int) -> list[Row]:
             lines.append([])
         lines[-1] += [*((("  ", ""),) if lines[-1] else ()), *part]
     return [Row(tuple(line)) for line in lines]
+
+
+def quantiles(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    """Those of `QUANTILES` by nearest rank: the p99 of a few is the greatest of them, as in every other figure here."""
+    return tuple(
+        float(value) for value in np.quantile(values, [q for q, _, _ in QUANTILES], method="inverted_cdf")
+    )
 
 
 def limits(least: float, greatest: float) -> tuple[float, float]:

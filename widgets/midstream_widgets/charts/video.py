@@ -18,7 +18,10 @@ from midstream_widgets.charts.graphics import painted
 from midstream_widgets.charts.pixels import Canvas, packed, quantised, resized
 from midstream_widgets.lines import Row, Span, cut
 
-BOX_INKS = ("warning", "good", "pattern", "title", "error")
+BOX_INKS = ((240, 228, 66), (86, 180, 233), (230, 159, 0), (204, 121, 167), (64, 208, 148))
+"""Frames lie on the picture, not on the theme: bright ones, told apart by colour-blind eyes too (Okabe & Ito 2008)."""
+LABEL = (0, 0, 0)
+"""What is written on them."""
 
 
 class VideoPreview(ChartPanel[VideoView]):
@@ -67,7 +70,7 @@ class VideoPreview(ChartPanel[VideoView]):
         if self._room != (across, down):
             self._room = across, down
             child.styles.width, child.styles.height = across, max(1, down // 2)
-        ink = "#{:02x}{:02x}{:02x}".format(*self.colour("warning", "#ffd000"))
+        ink = "#{:02x}{:02x}{:02x}".format(*BOX_INKS[0])
         child.image = painted(image, view.boxes, ink)  # type: ignore[attr-defined]
 
     def draw(self, view: VideoView, width: int, height: int) -> list[Row]:
@@ -108,8 +111,7 @@ class VideoPreview(ChartPanel[VideoView]):
         """Frames first, then labels, so that no frame crosses a label; surer objects over less sure ones."""
         inks: dict[str, int] = {}
         for box in sorted(boxes, key=lambda box: box.score):
-            inks.setdefault(box.label, packed(self.colour(BOX_INKS[len(inks) % len(BOX_INKS)], "#ffd000")))
-        paper = packed(self.paper)
+            inks.setdefault(box.label, packed(BOX_INKS[len(inks) % len(BOX_INKS)]))
         placed = [(box, cells) for box in sorted(boxes, key=lambda box: box.score)
                   if (cells := box_cells(box, canvas.width, canvas.height)) is not None]  # fmt: skip
         for box, (left, top, right, bottom) in placed:
@@ -131,7 +133,7 @@ class VideoPreview(ChartPanel[VideoView]):
             track = f" #{box.track}" if box.track is not None else ""
             label = cut(f"{box.label}{track} {formats.percent(box.score)}", canvas.width)
             at = min(left, max(0, canvas.width - len(label)))
-            canvas.text(at, top, label, paper, inks[box.label])
+            canvas.text(at, top, label, packed(LABEL), inks[box.label])
 
 
 def fitted(wide: int, high: int, width: int, height: int) -> tuple[int, int]:
