@@ -101,20 +101,18 @@ def picture_levels(view: Picture, before: Picture | None) -> tuple[float, float 
     return luma, float(_columns(difference).sum(dtype=np.uint64)) / view.size
 
 
-def luma_levels(
-    luma: Picture, before: Picture | None, full_range: bool = True
-) -> tuple[float, float | None, Picture]:
-    """`picture_levels` of luma as coded, shape (h, w), 16..235 unless `full_range`; and the next one's `before`.
-
-    Both figures are 0..255: what is blacker than black or whiter than white counts as that.
-    """
-    seen, scale = (luma, 1.0) if full_range else (np.clip(luma, _BLACK, _WHITE), 255.0 / (_WHITE - _BLACK))
-    mean = float(seen.sum(dtype=np.uint32)) / seen.size - (0 if full_range else _BLACK)
-    if before is None or before.shape != seen.shape:
-        return mean * scale, None, seen
-    difference = np.maximum(seen, before)  # stays in uint8
-    difference -= np.minimum(seen, before)
-    return mean * scale, scale * float(difference.sum(dtype=np.uint32)) / seen.size, seen
+def luma_levels(luma: Picture, before: Picture | None, full_range: bool = True) -> tuple[float, float | None]:
+    """`picture_levels` of luma as coded, shape (h, w), where black is 16 and white is 235 unless `full_range`."""
+    mean = float(np.add.reduce(luma, axis=None, dtype=np.uint32)) / luma.size
+    scale = 1.0
+    if not full_range:
+        scale = 255.0 / (_WHITE - _BLACK)
+        mean = min(max(0.0, (mean - _BLACK) * scale), 255.0)
+    if before is None or before.shape != luma.shape:
+        return mean, None
+    difference = np.maximum(luma, before)  # stays in uint8
+    difference -= np.minimum(luma, before)
+    return mean, scale * float(np.add.reduce(difference, axis=None, dtype=np.uint32)) / luma.size
 
 
 def _columns(view: Picture) -> npt.NDArray[np.unsignedinteger[Any]]:

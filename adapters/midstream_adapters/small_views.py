@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import threading
-from functools import lru_cache
-from typing import Any
 
 import av
 import numpy as np
@@ -66,42 +64,75 @@ class Sampler:
     """
 
     def __init__(self) -> None:
+        self._form: tuple[str, int, int, int, int] | None = None
         self._painter: Painter | None = None
-        self._form: tuple[str, int, int] | None = None
         self._bits = 8
+        self._cuts: list[_Cut] = []
 
     def take(self, frame: av.VideoFrame, width: int, height: int, turns: int = 0) -> SmallView | None:
         """The view of `frame`, `width` by `height` samples, to be turned by `turns` quarters counterclockwise.
 
         None for what is no planar YUV in this machine's memory: it has to be converted whole.
         """
-        form = frame.format.name, width, height
+        form = frame.format.name, frame.width, frame.height, width, height
         if form != self._form:
             self._begin(frame.format, width, height)
             self._form = form
-        painter, planes = self._painter, frame.planes
-        if painter is None or len(planes) < 3:
+        painter = self._painter
+        if painter is None:
             return None
-        samples = []
-        for plane, size in zip(planes, painter.sizes, strict=False):
-            if plane.line_size <= 0:  # upside down in memory
+        planes = frame.planes
+        if len(self._cuts) != 3 or any(
+            cut.line != plane.line_size for cut, plane in zip(self._cuts, planes, strict=False)
+        ):
+            if len(planes) < 3 or min(plane.line_size for plane in planes) <= 0:  # upside down in memory
                 return None
-            samples.append(_samples(plane, *size, self._bits))
+            self._cuts = [
+                _Cut(plane, *size, self._bits) for plane, size in zip(planes[:3], painter.sizes, strict=True)
+            ]
+        samples = [cut(plane) for cut, plane in zip(self._cuts, planes, strict=False)]
         colours = frame.color_range, frame.colorspace
-        full = colours[0] == _FULL_RANGE or painter.name.startswith("yuvj")
+        full = colours[0] == _FULL_RANGE or painter.full_range
         return SmallView(painter, samples, colours, full, turns)
 
     def _begin(self, form: VideoFormat, width: int, height: int) -> None:
         found = _PLANAR.fullmatch(form.name)
         self._painter = Painter(f"yuv{found[1]}", width, height) if found else None
         self._bits = int(found[2] or 8) if found else 8
+        self._cuts = []
+
+
+class _Cut:
+    """Where in the memory of planes like `plane` a view's samples are: each in the middle of what it stands for."""
+
+    def __init__(self, plane: VideoPlane, width: int, height: int, bits: int) -> None:
+        self.line = plane.line_size
+        self._bits = bits
+        self._dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
+        size = self._dtype.itemsize
+        (across, more), (down, rest) = divmod(plane.width, width), divmod(plane.height, height)
+        self._places: npt.NDArray[np.intp] | None = None
+        if more or rest:  # not every so many: each has its place
+            self._shape, self._offset, self._strides = (plane.height, self.line // size), 0, (self.line, size)
+            rows = (np.arange(height) * 2 + 1) * plane.height // (2 * height)
+            columns = (np.arange(width) * 2 + 1) * plane.width // (2 * width)
+            self._places = rows[:, None] * self._shape[1] + columns
+        else:
+            self._shape, self._strides = (height, width), (down * self.line, across * size)
+            self._offset = down // 2 * self.line + across // 2 * size
+
+    def __call__(self, plane: VideoPlane) -> Picture:
+        """The samples of `plane`, in 8 bits."""
+        grid = np.ndarray(self._shape, self._dtype, plane, self._offset, self._strides)  # type: ignore[arg-type]
+        samples: Picture = grid.copy() if self._places is None else grid.take(self._places, mode="clip")
+        return samples if self._bits == 8 else (samples >> (self._bits - 8)).astype(np.uint8)
 
 
 class Painter:
     """Turns samples of one format (8-bit planar YUV named `name`) and size into RGB. Hold `lock` meanwhile."""
 
     def __init__(self, name: str, width: int, height: int) -> None:
-        self.name = name
+        self.full_range = name.startswith("yuvj")
         self.lock = threading.Lock()
         self._canvas = av.VideoFrame(width, height, name)
         self._reformatter = (
@@ -113,35 +144,11 @@ class Painter:
         """The picture of these planes; libav's numbers say how its colours are coded."""
         canvas = self._canvas
         for plane, samples in zip(canvas.planes, planes, strict=True):
-            _grid(plane, np.uint8)[:, : samples.shape[1]] = samples
+            memory = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]  # it is a buffer
+            memory.reshape(plane.height, plane.line_size)[:, : plane.width] = samples
         canvas.color_range, canvas.colorspace = colour_range, colour_space
         painted = self._reformatter.reformat(
             canvas, format="rgb24", interpolation=Interpolation.POINT, threads=1
         )
         picture: Picture = painted.to_ndarray()  # type: ignore[assignment]  # rgb24 is always uint8
         return picture
-
-
-def _grid(plane: VideoPlane, dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
-    """All of a plane's memory, a row for each of its lines."""
-    across = plane.line_size // np.dtype(dtype).itemsize
-    return np.ndarray((plane.height, across), dtype, plane)  # type: ignore[arg-type]  # it is a buffer
-
-
-def _samples(plane: VideoPlane, width: int, height: int, bits: int) -> Picture:
-    """`width` by `height` samples of `plane`, those nearest to the middle of what they stand for, in 8 bits."""
-    dtype = np.uint8 if bits == 8 else np.uint16
-    grid = _grid(plane, dtype)
-    (across, more), (down, rest) = divmod(plane.width, width), divmod(plane.height, height)
-    if more or rest:
-        picked = grid.take(_places(plane.width, plane.height, grid.shape[1], width, height), mode="clip")
-    else:
-        picked = grid[down // 2 :: down, across // 2 : plane.width : across].copy()
-    return picked if bits == 8 else (picked >> (bits - 8)).astype(np.uint8)
-
-
-@lru_cache(maxsize=32)
-def _places(wide: int, high: int, line: int, width: int, height: int) -> npt.NDArray[np.intp]:
-    """Where in a plane of `wide` by `high` samples, `line` apart from row to row, those of the view are."""
-    rows, columns = np.arange(height) * 2 + 1, np.arange(width) * 2 + 1
-    return (rows[:, None] * high // (2 * height)) * line + columns * wide // (2 * width)

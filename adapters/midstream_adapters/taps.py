@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -105,8 +106,8 @@ class VideoTap:
         if view is not None:
             full_range = view.full_range
             before = self._before if full_range == self._full_range else None
-            luma, motion, self._before = luma_levels(view.luma, before, full_range)
-            self._full_range = full_range
+            luma, motion = luma_levels(view.luma, before, full_range)
+            self._before, self._full_range = view.luma, full_range
             return view, luma, motion
         picture = _scaled(self._small, frame, *size, Interpolation.POINT, turns)
         picture.flags.writeable = False  # it is shared by everyone who keeps the event
@@ -199,22 +200,20 @@ class AudioTap:
         """The chunks of frames of one format; ``waiting`` pairs each with its bytes."""
         first = waiting[0][0]
         rate, channels = first.sample_rate, first.layout.nb_channels
+        times = [frame.time for frame, _ in waiting]
         whole, pcm = self._joined([frame for frame, _ in waiting])
         resampled = self._resample(whole)
         sound = full_scale(pcm)
         sound = sound if len(sound) == channels else sound.reshape(-1, channels).T
         lengths = [frame.samples for frame, _ in waiting]
         rms, peaks = chunk_levels(sound, lengths)
-        self._told = self._loudness.push(whole, max(peaks)) or self._told
+        self._told = self._loudness.push(whole, sound) or self._told
         chunks, start, cut, now = [], 0, 0, self._clock()
-        for (frame, nbytes), length, level, peak in zip(waiting, lengths, rms, peaks, strict=True):
+        last = len(waiting) - 1
+        for n, (length, level, peak) in enumerate(zip(lengths, rms, peaks, strict=True)):
             end = start + length
             # Samples are with the chunk they were made of; what the resampler still has goes to the next.
-            until = (
-                round((self._taken + end) * RATE / rate) - self._given
-                if frame is not waiting[-1][0]
-                else None
-            )
+            until = round((self._taken + end) * RATE / rate) - self._given if n != last else None
             samples = resampled[cut:until]
             clipped = clipped_samples(sound[:, start:end], peak)
             chunks.append(
@@ -225,11 +224,11 @@ class AudioTap:
                     RATE,
                     rate,
                     channels,
-                    frame.time,
+                    times[n],
                     length / rate,
                     level,
                     peak,
-                    nbytes,
+                    waiting[n][1],
                     clipped,
                 )
             )
@@ -240,13 +239,16 @@ class AudioTap:
 
     def _joined(self, frames: list[AudioFrame]) -> tuple[AudioFrame, npt.NDArray[Any]]:
         """Frames of one format as one, and its samples: of shape (channels, n), or (1, n * channels) where packed."""
-        pieces = [self._pcm(frame) for frame in frames]
         if len(frames) == 1:
-            return frames[0], pieces[0]
-        first, pcm = frames[0], np.concatenate(pieces, axis=1)
-        whole = AudioFrame.from_ndarray(pcm, first.format.name, first.layout)
-        whole.sample_rate, whole.time_base, whole.pts = first.sample_rate, first.time_base, first.pts
-        return whole, pcm
+            return frames[0], self._pcm(frames[0])
+        pts, fifo = frames[0].pts, AudioFifo()
+        for frame in frames:
+            frame.pts = None  # the queue would insist on times without gaps
+            fifo.write(frame)
+        whole = fifo.read()
+        assert whole is not None
+        whole.time_base, whole.pts = frames[0].time_base, pts
+        return whole, self._pcm(whole)
 
     def _pcm(self, frame: AudioFrame) -> npt.NDArray[Any]:
         """The samples of `frame` as PyAV has them, those of many planes packed."""
