@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from .base import Adapter, Options, Sink, SourceError, StreamInfo, explain
-from .events import BytesReceived, Kind, Provenance, State
+from .events import BytesReceived, Kind, Provenance
 from .http_server import HttpServer, Request, Response
 from .ingest import MAX_MESSAGE, MOST, PENALTY, Door, Guest, RateLimited
 from .lines import BATCH, LineSplitter
@@ -82,9 +82,7 @@ class HttpListener:
             await asyncio.get_running_loop().create_future()
         finally:
             await server.close()
-            for guest in door.guests.values():
-                guest.present += 1  # to leave for good
-                door.leave(sink, guest, State.ENDED, "the listener was closed")
+            door.close(sink)
 
 
 class _Post:
@@ -98,7 +96,9 @@ class _Post:
         self._lines = LineSplitter(MAX_MESSAGE)
         self._sse = SSEDecoder()
         self._whole = b""
-        self._bytes = self._accepted = 0
+        self._bytes = self._accepted = self._taken = 0
+        length = request.headers.get("content-length", "")
+        self._length = int(length) if length.isdecimal() else 0
 
     def _admit(self, request: Request) -> Response | None:
         if request.method not in ("POST", "PUT"):
@@ -181,21 +181,29 @@ class _Post:
 
     async def _events(self, events: list[ServerEvent]) -> None:
         assert self._guest is not None
+        left = sum(event.data is not None and not event.dropped for event in events)
         for event in events:
             if event.data is not None and not event.dropped:
-                self._door.admit(self._sink, self._guest)
+                self._door.admit(self._sink, self._guest, left)
                 self._accepted += 1
+                left -= 1
+            self._taken += event.nbytes
             await pump([event], self._guest.reader, self._sink)
 
     async def _texts(self, texts: list[tuple[bytes, int]]) -> None:
+        """Take texts with their sizes, those that are empty only by size; all that follow one too many are refused."""
         assert self._guest is not None
         empty = 0
+        left = sum(bool(data.strip()) for data, _ in texts)
         for n, (data, nbytes) in enumerate(texts, 1):
             if not data or data.isspace():
                 empty += nbytes
+                self._taken += nbytes
                 continue
-            self._door.take(self._sink, self._guest, data.decode("utf-8", "replace"), nbytes)
+            self._door.take(self._sink, self._guest, data.decode("utf-8", "replace"), nbytes, left)
             self._accepted += 1
+            self._taken += nbytes
+            left -= 1
             if n % BATCH == 0:
                 await self._sink.drain()
                 await asyncio.sleep(0)
@@ -207,9 +215,8 @@ class _Post:
         value = json.loads(self._whole)
         items = value if isinstance(value, list) else [value]
         share = len(self._whole) // max(1, len(items))
-        for item in items:
-            text = item if isinstance(item, str) else json.dumps(item)
-            await self._texts([(text.encode("utf-8", "surrogatepass"), share)])
+        texts = (item if isinstance(item, str) else json.dumps(item) for item in items)
+        await self._texts([(text.encode("utf-8", "surrogatepass"), share) for text in texts])
 
     def _leave(self) -> None:
         if self._guest is not None:
@@ -220,8 +227,13 @@ class _Post:
         return self._over(429, str(slow), {"Retry-After": str(math.ceil(slow.wait))})
 
     def _over(self, status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
+        assert self._guest is not None
+        refused = max(self._length, self._bytes) - self._taken
+        self._door.refuse(self._sink, self._guest, refused)
         self._leave()
-        return _refusal(status, why, headers, accepted=self._accepted, bytes=self._bytes)
+        return _refusal(
+            status, why, headers, accepted=self._accepted, bytes=self._bytes, refused_bytes=refused
+        )
 
 
 def _answer(status: int, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:

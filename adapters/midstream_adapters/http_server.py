@@ -14,10 +14,11 @@ from typing import Protocol
 
 import h11
 
+from .connections import LIMIT, Connections
+
 MAX_HEADER = 16 << 10
 REQUEST_WITHIN = 10.0
 """Seconds from a request's first byte to its last, and that a connection may be idle."""
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class _TooLarge(Exception):
     pass
 
 
-class HttpServer:
+class HttpServer(Connections):
     """Serves `handler`, which must not raise; a refusal made here is passed through `finish` (for CORS headers)."""
 
     def __init__(
@@ -89,36 +90,9 @@ class HttpServer:
         max_connections: int = 64,
         within: float = REQUEST_WITHIN,
     ) -> None:
-        self.port = 0
+        super().__init__(self._serve, 2 * max_connections)  # beyond politeness
         self._handler, self._finish, self._reads = handler, finish, reads
         self._max_body, self._most, self._within = max_body, max_connections, within
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 lets the system choose, and ``port`` tells.
-
-        Raises:
-            OSError: the address can't be listened on.
-        """
-        self._server = await asyncio.start_server(self._connected, host, port, limit=_CHUNK)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= 2 * self._most:  # beyond politeness
-            writer.transport.abort()
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str((writer.get_extra_info("peername") or ["?"])[0])
@@ -134,7 +108,7 @@ class HttpServer:
                         request = await self._receive(connection, reader, writer, headers, peer, deadline)
                     if request is None:
                         return
-                    if len(self._tasks) > self._most:
+                    if len(self) > self._most:
                         refusal = Response.text(503, "too many connections", {"Retry-After": "5"})
                 except _TooLarge:
                     refusal = Response.text(413, f"over {self._max_body >> 10} KiB")
@@ -183,7 +157,7 @@ class HttpServer:
                     if connection.they_are_waiting_for_100_continue:
                         go_on = h11.InformationalResponse(status_code=100, headers=[])
                         writer.write(connection.send(go_on) or b"")
-                    connection.receive_data(await reader.read(_CHUNK))
+                    connection.receive_data(await reader.read(LIMIT))
                 elif isinstance(event, h11.Request):
                     request = self._begun(event, headers, peer)
                     consumer = self._reads(request)
@@ -251,7 +225,7 @@ class HttpServer:
         left = 4 << 20
         try:
             async with asyncio.timeout(1.0):
-                while left > 0 and (data := await reader.read(_CHUNK)):
+                while left > 0 and (data := await reader.read(LIMIT)):
                     left -= len(data)
         except TimeoutError:
             pass

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from .base import Clock, Options, Sink, SourceError
 from .events import Dropped, Figures, Kind, Provenance, State, StateChanged, StreamOpened
-from .net import is_loopback
+from .listener import GRACE, Address, Slot, Slots
+from .net import bracketed, is_loopback
 from .payload import PayloadReader
 from .redact import redact
 from .sanitize import clean_line
@@ -60,54 +61,45 @@ class RateLimited(Exception):
         self.wait = wait
 
 
-@dataclass(slots=True)
-class Guest:
-    """A sender's stream; it outlives the connection, so that who comes back finds its history."""
+@dataclass(slots=True, kw_only=True)
+class Guest(Slot):
+    """A sender's stream, with what reads it and what slows it down."""
 
-    stream: str
     reader: PayloadReader
     bucket: TokenBucket
     opened: bool = False
-    present: int = 0
+    refused_requests: int = 0
+    refused_bytes: int = 0
 
 
-@dataclass(slots=True)
 class Door:
     """One listening address: who may come in, and the streams of those who did."""
 
-    scheme: str
-    host: str
-    port: int
-    path: str
-    stream: str
-    options: Options
-    token: bytes | None
-    rate: float = DEFAULT_RATE
-    guests: dict[str, Guest] = field(default_factory=dict)
-    turned_away: int = 0
+    def __init__(
+        self, at: Address, path: str, stream: str, options: Options, rate: float, grace: float
+    ) -> None:
+        self.scheme, self.host, self.port = at.parts.scheme.lower(), at.host, at.port
+        self.token = at.secret.encode() if at.secret is not None else None
+        self.path, self.stream, self.options, self.rate = path, stream, options, rate
+        self.guests = Slots(stream, self._guest, options, MOST_STREAMS, grace)
+        self.turned_away = 0
+
+    def _guest(self, stream: str) -> Guest:
+        clock = self.options.clock
+        bucket = TokenBucket(self.rate, 2 * self.rate, clock)
+        return Guest(stream=stream, reader=PayloadReader(stream, clock), bucket=bucket)
 
     @classmethod
-    def of(cls, source: str, stream: str, options: Options, port: int) -> Door:
+    def of(cls, source: str, stream: str, options: Options, port: int, grace: float = GRACE) -> Door:
         """The door that `source` names: 127.0.0.1, `port` and ``/ingest`` where it says nothing else.
 
         Raises:
             SourceError: no address, a secret in it, a host that others can reach and no token set, or a bad rate.
         """
-        try:
-            parts = urlsplit(source)
-            host, number = parts.hostname or "127.0.0.1", port if parts.port is None else parts.port
-        except ValueError as error:
-            raise SourceError(f"not an address: {redact(source)} ({error})") from None
-        if parts.query or parts.fragment or parts.username is not None:
-            raise SourceError(f"{parts.scheme}://HOST:PORT/PATH has no token in it: set {TOKEN}")
-        path = "/" + (parts.path.strip("/") or "ingest")
+        at = Address.of(source, options, port, TOKEN)
+        path = "/" + (at.parts.path.strip("/") or "ingest")
         if not re.fullmatch(r"(/[A-Za-z0-9._~\-]{1,64}){1,8}", path):
             raise SourceError(f"not a path to send to: {redact(path)}")
-        token = options.env.get(TOKEN) or None
-        if token is None and not is_loopback(host):
-            raise SourceError(
-                f"{host} can be reached by others: set {TOKEN} to the token that senders must bear"
-            )
         rate = options.env.get(RATE, "").strip() or str(DEFAULT_RATE)
         try:
             value = float(rate)
@@ -115,13 +107,11 @@ class Door:
             value = 0.0
         if not 0.0 < value < 1e9:
             raise SourceError(f"{RATE} is a number of messages a second above zero, not {rate[:40]!r}")
-        secret = token.encode() if token is not None else None
-        return cls(parts.scheme.lower(), host, number, path, stream, options, secret, value)
+        return cls(at, path, stream, options, value, grace)
 
     @property
     def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
+        return f"{self.scheme}://{bracketed(self.host)}:{self.port}{self.path}"
 
     # -- letting in
 
@@ -150,62 +140,67 @@ class Door:
 
         `alone`: the connection *is* the stream, so one in use is not shared.
         """
-        if sum(guest.present for guest in self.guests.values()) >= MOST:
+        if self.present >= MOST:
             return None
-        stream = f"{self.stream}/{name}" if name else self._number()
-        guest = self.guests.get(stream)
-        if guest is None:
-            if len(self.guests) >= MOST_STREAMS:
-                return None
-            clock = self.options.clock
-            bucket = TokenBucket(self.rate, 2 * self.rate, clock)
-            guest = self.guests[stream] = Guest(stream, PayloadReader(stream, clock), bucket)
-        elif alone and guest.present:
+        guest = self.guests.of(sink, name)
+        if guest is None or (alone and guest.busy):
             return None
-        guest.present += 1
-        now = self.options.clock()
+        self.guests.enter(guest)
         if not guest.opened or alone:
             guest.opened = True
-            text = clean_line(redact(about), 200)
-            sink.emit(StreamOpened(guest.stream, now, text, frozenset({Kind.TEXT}), Provenance.LIVE))
-        if guest.present == 1:
-            sink.emit(StateChanged(guest.stream, now, State.LIVE))
+            guest.source = clean_line(redact(about), 200)
+            now, kinds = self.options.clock(), frozenset({Kind.TEXT})
+            sink.emit(StreamOpened(guest.stream, now, guest.source, kinds, Provenance.LIVE))
+        if guest.busy == 1:
+            self.guests.say(sink, guest, State.LIVE, "")
         self.tell(sink)
         return guest
 
-    def _number(self) -> str:
-        return next(
-            stream
-            for n in range(1, MOST_STREAMS + 2)
-            if (stream := f"{self.stream}/{n}") not in self.guests or not self.guests[stream].present
-        )
-
     def leave(self, sink: Sink, guest: Guest, state: State | None, reason: str = "") -> None:
         """A sender has gone; `state` is its stream's from now on, None where the next may go on with it."""
-        guest.present -= 1
+        self.guests.leave(guest)
         for event in guest.reader.lost(reason or "the sender has left") if state is not None else ():
             sink.emit(event)
-        if state is None and not guest.present:  # no stall: nobody has a request open that could go on
+        if state is None and not guest.busy:  # no stall: nobody has a request open that could go on
             state, reason = State.LISTENING, "waiting for the next request"
         if state is not None:
-            sink.emit(StateChanged(guest.stream, self.options.clock(), state, reason))
+            self.guests.say(sink, guest, state, reason)
         self.tell(sink)
 
-    def admit(self, sink: Sink, guest: Guest) -> None:
+    def close(self, sink: Sink) -> None:
+        """The listener was closed: every sender's stream is over."""
+        for guest in self.guests:
+            for event in guest.reader.lost("the listener was closed"):
+                sink.emit(event)
+        self.guests.close(sink)
+
+    @property
+    def present(self) -> int:
+        """Connections that send now."""
+        return sum(guest.busy for guest in self.guests)
+
+    def admit(self, sink: Sink, guest: Guest, messages: int = 1) -> None:
         """Let one message of a sender in.
 
         Raises:
-            RateLimited: it is too fast; the message is counted as dropped.
+            RateLimited: it is too fast; the message, and all `messages` that go with it, are counted as dropped.
         """
         if wait := guest.bucket.take():
-            sink.emit(Dropped(guest.stream, self.options.clock(), Kind.TEXT, 1, "rate limit"))
+            sink.emit(Dropped(guest.stream, self.options.clock(), Kind.TEXT, messages, "rate limit"))
             raise RateLimited(wait)
 
-    def take(self, sink: Sink, guest: Guest, text: str, nbytes: int) -> None:
+    def take(self, sink: Sink, guest: Guest, text: str, nbytes: int, messages: int = 1) -> None:
         """One message of a sender becomes events. Raises `RateLimited` as `admit` does."""
-        self.admit(sink, guest)
+        self.admit(sink, guest, messages)
         for event in guest.reader.read(text, nbytes):
             sink.emit(event)
+
+    def refuse(self, sink: Sink, guest: Guest, nbytes: int) -> None:
+        """Count a request that was answered before it was taken, or read, whole; `nbytes` of it made no message."""
+        guest.refused_requests += 1
+        guest.refused_bytes += nbytes
+        values = {"requests refused": guest.refused_requests, "refused bytes": guest.refused_bytes}
+        sink.emit(Figures(guest.stream, self.options.clock(), values))
 
     def turn_away(self, sink: Sink, peer: str, why: str) -> None:
         """Count and tell a refusal at the door."""
@@ -215,11 +210,10 @@ class Door:
     def tell(self, sink: Sink, note: str = "") -> None:
         """The listener's own state and figures."""
         now = self.options.clock()
-        present = sum(guest.present for guest in self.guests.values())
         token = "token needed" if self.token is not None else f"no token needed: {TOKEN} is not set"
-        text = f"listening on {self.address} ({token}), {present} sending"
+        text = f"listening on {self.address} ({token}), {self.present} sending"
         sink.emit(StateChanged(self.stream, now, State.LISTENING, f"{text}; {note}" if note else text))
-        sink.emit(Figures(self.stream, now, {"senders": present, "senders refused": self.turned_away}))
+        sink.emit(Figures(self.stream, now, {"senders": self.present, "senders refused": self.turned_away}))
 
 
 def query_of(target: str) -> tuple[str, dict[str, list[str]]]:

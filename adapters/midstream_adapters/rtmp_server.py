@@ -11,13 +11,13 @@ import hmac
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from .base import Adapter, Options, Sink, SourceError, StreamInfo, explain
+from .connections import Connections
 from .events import Figures, Provenance, State, StateChanged, StreamOpened
+from .listener import GRACE, Address, Slot, Slots
 from .mediainfo import MediaError, MediaInfo
-from .net import bracketed, is_loopback
+from .net import bracketed
 from .redact import redact
 from .rtmp import KEY
 from .rtmp_chunks import ProtocolError
@@ -45,28 +45,11 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     Raises:
         SourceError: no address, a key in it, or a host that others can reach and no key set.
     """
-    try:
-        parts = urlsplit(source)
-        host, port = parts.hostname or "127.0.0.1", PORT if parts.port is None else parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    app = parts.path.strip("/") or "live"
-    if "/" in app or parts.query or parts.username is not None:
-        raise SourceError(f"rtmp+listen://HOST:PORT/APP has no key in it: set {KEY}")
-    key = options.env.get(KEY) or None
-    if key is None and not is_loopback(host):
-        raise SourceError(f"{host} can be reached by others: set {KEY} to the key that publishers must have")
-    return [RTMPListener(host, port, app, key, stream_id, options)]
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A publisher's stream; it outlives the connection, so that who comes back finds its history."""
-
-    stream: str
-    source: str
-    state: State | None = None
-    busy: bool = True
+    at = Address.of(source, options, PORT, KEY)
+    app = at.parts.path.strip("/") or "live"
+    if "/" in app:
+        raise at.secret_within(KEY)
+    return [RTMPListener(at.host, at.port, app, at.secret, stream_id, options)]
 
 
 class RTMPListener:
@@ -84,14 +67,14 @@ class RTMPListener:
         quiet: float = QUIET,
         gone: float = GONE,
         most: int = MOST,
+        grace: float = GRACE,
     ) -> None:
         self._host, self.port, self._app = host, port, app
         self._key = key.encode() if key is not None else None
         self._info = StreamInfo(stream, self._address(port), frozenset(), Provenance.LIVE)
         self._options = options
         self._quiet, self._gone, self._most = quiet, gone, most
-        self._slots: dict[str, _Slot] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = Slots(stream, Slot, options, 4 * most, grace)
         self._refused = 0
         self._live = 0
 
@@ -105,32 +88,22 @@ class RTMPListener:
         Raises:
             SourceError: the address can't be listened on.
         """
-        accepting = asyncio.get_running_loop().create_task
 
-        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if len(self._tasks) >= 2 * self._most:
-                writer.transport.abort()
-                return
-            task = accepting(self._serve(Link(reader, writer, Publishing(self._app)), writer, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve(Link(reader, writer, Publishing(self._app)), writer, sink)
 
+        server = Connections(serve, 2 * self._most)
         try:
-            server = await asyncio.start_server(connected, self._host, self.port, limit=1 << 16)
+            await server.start(self._host, self.port)
         except OSError as error:
             raise SourceError(f"can't listen on {self._address(self.port)}: {explain(error)}") from None
-        self.port = server.sockets[0].getsockname()[1]
+        self.port = server.port
         self._tell(sink)
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            for slot in self._slots.values():
-                if slot.state not in (State.ENDED, State.FAILED):
-                    self._say(sink, slot, State.ENDED, "the listener was closed")
+            await server.close()
+            self._slots.close(sink)
 
     def _address(self, port: int) -> str:
         return f"rtmp+listen://{bracketed(self._host)}:{port}/{self._app}"
@@ -157,7 +130,7 @@ class RTMPListener:
             try:
                 await self._play(link, slot, sink)
             finally:
-                slot.busy = False
+                self._slots.leave(slot)
                 self._live -= 1
                 self._tell(sink)
         except Exception as error:  # before it was let in: nobody's stream
@@ -167,7 +140,7 @@ class RTMPListener:
 
     # -- letting in
 
-    async def _enter(self, link: Link[Publishing], peer: str, sink: Sink) -> _Slot | None:
+    async def _enter(self, link: Link[Publishing], peer: str, sink: Sink) -> Slot | None:
         """Bring a connection to its publish; None when it was refused."""
         until = self._options.clock() + ENTRY
         while True:
@@ -181,7 +154,7 @@ class RTMPListener:
                 elif isinstance(item, Asked):
                     if not self._knows_key(item):
                         why = "wrong stream key"
-                    elif (slot := self._slot(item, link.session.encoder, peer)) is None:
+                    elif (slot := self._slot(item, link.session.encoder, peer, sink)) is None:
                         why = "no room, or its name is publishing already"
                     if slot is not None:
                         link.session.accept()
@@ -208,40 +181,31 @@ class RTMPListener:
         await self._options.sleep(PENALTY)
         await link.flush()
 
-    def _slot(self, asked: Asked, encoder: str, peer: str) -> _Slot | None:
-        """The stream for a publisher: its named one, else the first number that nobody uses; None without room."""
+    def _slot(self, asked: Asked, encoder: str, peer: str, sink: Sink) -> Slot | None:
+        """The stream for a publisher: its named one, else a numbered one; None without room."""
         if self._live >= self._most:
             return None
         named = "key" in asked.query and self._key is not None and asked.name.encode() != self._key
-        if named and (name := clean_line(asked.name, limit=40)):
-            stream = f"{self._info.stream}/{name}"
-        else:
-            busy = {slot.stream for slot in self._slots.values() if slot.busy}
-            stream = next(s for n in range(1, len(busy) + 2) if (s := f"{self._info.stream}/{n}") not in busy)
-        slot = self._slots.get(stream)
-        if slot is None:
-            if len(self._slots) >= 4 * self._most:
-                return None
-            made_by = clean_line(redact(encoder), limit=60)
-            slot = self._slots[stream] = _Slot(stream, f"{made_by or 'publisher'} at {peer}")
-        elif slot.busy:
+        slot = self._slots.of(sink, clean_line(asked.name, limit=40) if named else "")
+        if slot is None or slot.busy:
             return None
-        slot.busy = True
+        slot.source = slot.source or f"{clean_line(redact(encoder), limit=60) or 'publisher'} at {peer}"
+        self._slots.enter(slot)
         return slot
 
     # -- playing
 
-    async def _play(self, link: Link[Publishing], slot: _Slot, sink: Sink) -> None:
+    async def _play(self, link: Link[Publishing], slot: Slot, sink: Sink) -> None:
         """Decode what a publisher sends, and say how it ends."""
         clock = self._options.clock
         sink.emit(StreamOpened(slot.stream, clock(), slot.source, frozenset(), Provenance.LIVE))
-        self._say(sink, slot, State.CONNECTING, "the publisher was let in")
+        self._slots.say(sink, slot, State.CONNECTING, "the publisher was let in")
         about = ""
 
         def on_open(info: MediaInfo) -> None:
             nonlocal about
             about = str(info)
-            self._say(sink, slot, State.LIVE, about)
+            self._slots.say(sink, slot, State.LIVE, about)
 
         async def media() -> AsyncGenerator[Media, None]:
             last, heard, quiet = clock(), 0, False
@@ -253,7 +217,7 @@ class RTMPListener:
                     if isinstance(item, Media):
                         if quiet:
                             quiet = False
-                            self._say(sink, slot, State.LIVE if about else State.CONNECTING, about)
+                            self._slots.say(sink, slot, State.LIVE if about else State.CONNECTING, about)
                         came = True
                         for one in single(item):
                             yield one
@@ -268,19 +232,17 @@ class RTMPListener:
                     more = link.session.received > heard
                     also = "though it still talks" if more else "nor anything else"
                     reason = f"the publisher sends no media for {self._quiet:g} s now, {also}"
-                    self._say(sink, slot, State.RECONNECTING, reason)
+                    self._slots.say(sink, slot, State.RECONNECTING, reason)
 
         try:
             async with aclosing(media()) as source:
                 await decode(source, slot.stream, sink, self._options, on_open)
-            self._say(sink, slot, State.ENDED, "the publisher ended the stream")
+            self._slots.say(sink, slot, State.ENDED, "the publisher ended the stream")
         except MediaError as error:
-            self._say(sink, slot, State.FAILED, f"what the publisher sends can't be decoded: {error}")
+            self._slots.say(sink, slot, State.FAILED, f"what the publisher sends can't be decoded: {error}")
         except (OSError, ProtocolError) as error:
-            self._say(sink, slot, State.RECONNECTING, f"the publisher was lost: {explain(error)}")
+            self._slots.say(sink, slot, State.RECONNECTING, f"the publisher was lost: {explain(error)}")
         except Exception as error:  # a fault of ours: this stream's alone
-            self._say(sink, slot, State.FAILED, f"internal error: {type(error).__name__}: {explain(error)}")
-
-    def _say(self, sink: Sink, slot: _Slot, state: State, reason: str) -> None:
-        slot.state = state
-        sink.emit(StateChanged(slot.stream, self._options.clock(), state, reason))
+            self._slots.say(
+                sink, slot, State.FAILED, f"internal error: {type(error).__name__}: {explain(error)}"
+            )

@@ -20,11 +20,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
+from .connections import LIMIT, Connections
 from .net import bracketed
 from .tap_follow import MAX_HEAD, Asked, Follower, told_headers
 from .tap_frames import Tell, What, packed
 
-PIECE = 1 << 16
 SEEN = 1 << 20
 """Bytes of a request's body that are told from its start; of a longer one the last `TAIL` too."""
 TAIL = 1 << 16
@@ -89,8 +89,8 @@ class _Refusal(Exception):
         self.status = status
 
 
-class TapServer:
-    """Listens, and serves each client with an upstream connection of its own. ``port`` tells what 0 became."""
+class TapServer(Connections):
+    """Listens, and serves each client with an upstream connection of its own."""
 
     def __init__(
         self,
@@ -102,45 +102,17 @@ class TapServer:
         connect_timeout: float = 10.0,
         most: int = MOST,
     ) -> None:
-        self.port = 0
+        super().__init__(lambda reader, writer: _Connection(self, reader, writer).run(), most)
         self.upstream, self.tell, self.clock = upstream, tell, clock
         self.connect_timeout = connect_timeout
         self.token = token.encode() if token else None
         self.context = _trusting() if upstream.tls else None
-        self._most = most
         self._exchanges = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen.
-
-        Raises:
-            OSError: the address can't be listened on.
-        """
-        self._server = await asyncio.start_server(self._connected, host, port, limit=PIECE)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        """Stop listening and end every connection."""
-        if self._server is not None:
-            self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def number(self) -> int:
         """The number of the next exchange."""
         self._exchanges += 1
         return self._exchanges
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= self._most:
-            writer.transport.abort()
-            return
-        task = asyncio.get_running_loop().create_task(_Connection(self, reader, writer).run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 class _Connection:
@@ -217,7 +189,7 @@ class _Connection:
                 return head
             if len(self._rest) > MAX_HEAD:
                 raise _Refusal(431, f"a head over {MAX_HEAD >> 10} KiB")
-            data = await self._reader.read(PIECE)
+            data = await self._reader.read(LIMIT)
             if not data:
                 return None
             self._rest += data
@@ -253,7 +225,7 @@ class _Connection:
         server, to = self._server, self._server.upstream
         async with asyncio.timeout(server.connect_timeout):
             reader, self._up = await asyncio.open_connection(
-                to.host, to.port, ssl=server.context, limit=PIECE,
+                to.host, to.port, ssl=server.context, limit=LIMIT,
                 server_hostname=to.host if to.tls else None,
             )  # fmt: skip
         self._up.transport.set_write_buffer_limits(high=0)
@@ -303,7 +275,7 @@ class _Connection:
             await up.drain()
             if ended:
                 break
-            data = await self._reader.read(PIECE)
+            data = await self._reader.read(LIMIT)
             if not data:
                 raise ConnectionResetError("the client hung up within its request")
         at = self._clock()
@@ -314,7 +286,7 @@ class _Connection:
 
     async def _tunnel(self, up: asyncio.StreamWriter) -> None:
         """After a request to upgrade: pass on whatever comes, if the server agreed; a client waits for its word."""
-        while data := await self._reader.read(PIECE):
+        while data := await self._reader.read(LIMIT):
             if (exchange := self._follower.switched) is None:
                 self._rest = data
                 return
@@ -344,7 +316,7 @@ class _Connection:
                 await self._client.drain()
                 self._client.write_eof()
                 left = 64 << 20  # or a client that still sends would get a reset instead of the refusal
-                while left > 0 and (data := await self._reader.read(PIECE)):
+                while left > 0 and (data := await self._reader.read(LIMIT)):
                     left -= len(data)
 
     # -- from the server
@@ -352,7 +324,7 @@ class _Connection:
     async def _answers(self, reader: asyncio.StreamReader) -> None:
         """Pass on what the server sends until it closes; then the client's connection is closed alike."""
         try:
-            while data := await reader.read(PIECE):
+            while data := await reader.read(LIMIT):
                 at = self._clock()
                 self._client.write(data)
                 self._follower.feed(data, at)

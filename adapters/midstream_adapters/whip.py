@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo, explain
 from .events import Figures, Provenance, State, StateChanged, StreamOpened
 from .http_server import HttpServer, Request, Response
+from .listener import GRACE, Address, Slot, Slots
 from .net import bracketed, is_loopback
 from .redact import redact
 from .rtc_peer import CONNECT_WITHIN, LOST_AFTER, Peer, ice_servers, load
@@ -41,32 +42,11 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     Raises:
         SourceError: no address, a secret in it, or a host that others can reach and no token set.
     """
-    try:
-        parts = urlsplit(source)
-        host, port = parts.hostname or "127.0.0.1", PORT if parts.port is None else parts.port
-    except ValueError as error:
-        raise SourceError(f"not an address: {redact(source)} ({error})") from None
-    path = "/" + (parts.path.strip("/") or "whip")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise SourceError(f"whip+listen://HOST:PORT/PATH has no token in it: set {TOKEN}")
+    at = Address.of(source, options, PORT, TOKEN)
+    path = "/" + (at.parts.path.strip("/") or "whip")
     if not re.fullmatch(r"(/[A-Za-z0-9._~\-]{1,64}){1,8}", path):
         raise SourceError(f"not a path to publish to: {redact(path)}")
-    token = options.env.get(TOKEN) or None
-    if token is None and not is_loopback(host):
-        raise SourceError(
-            f"{host} can be reached by others: set {TOKEN} to the token that publishers must bear"
-        )
-    return [WhipListener(host, port, path, token, stream_id, options)]
-
-
-@dataclass(slots=True)
-class _Slot:
-    """A publisher's stream; it outlives the connection, so that who comes back finds its history."""
-
-    stream: str
-    source: str = ""
-    state: State | None = None
-    busy: bool = False
+    return [WhipListener(at.host, at.port, path, at.secret, stream_id, options)]
 
 
 @dataclass(slots=True)
@@ -74,7 +54,7 @@ class _Session:
     """A WHIP session resource."""
 
     peer: Peer
-    slot: _Slot
+    slot: Slot
     etag: str
     ufrag: str
     task: asyncio.Task[None] | None = None
@@ -95,13 +75,14 @@ class WhipListener:
         most: int = MOST,
         connect_within: float = CONNECT_WITHIN,
         lost_after: float = LOST_AFTER,
+        grace: float = GRACE,
     ) -> None:
         self._host, self.port, self._path = host, port, path
         self._token = token.encode() if token is not None else None
         self._info = StreamInfo(stream, self._address(), frozenset(), Provenance.LIVE)
         self._options, self._most = options, most
         self._connect_within, self._lost_after = connect_within, lost_after
-        self._slots: dict[str, _Slot] = {}
+        self._slots = Slots(stream, Slot, options, 4 * most, grace)
         self._sessions: dict[str, _Session] = {}
         self._entering = 0
         self._refused = 0
@@ -135,6 +116,7 @@ class WhipListener:
             for task in tasks:
                 task.cancel("the listener was closed")
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._slots.close(sink)
 
     def _address(self) -> str:
         return f"whip+listen://{bracketed(self._host)}:{self.port}{self._path}"
@@ -211,14 +193,16 @@ class WhipListener:
         if slot is None:
             return self._refuse(request, 503, f"{self._most} publish here already", {"Retry-After": "10"})
         self._entering += 1
-        slot.busy = True
+        self._slots.enter(slot)
         try:
             return await self._enter(request, slot)
+        except BaseException:
+            self._slots.leave(slot)
+            raise
         finally:
             self._entering -= 1
-            slot.busy = any(session.slot is slot for session in self._sessions.values())
 
-    async def _enter(self, request: Request, slot: _Slot) -> Response:
+    async def _enter(self, request: Request, slot: Slot) -> Response:
         offer = await check(request.body)
         sink = self._sink
         assert sink is not None
@@ -311,17 +295,11 @@ class WhipListener:
 
     # -- publishers
 
-    def _slot(self, name: str) -> _Slot | None:
-        """The stream for a publisher: its named one, else the first number that nobody uses; None without room."""
-        own = self._info.stream
-        busy = {slot.stream for slot in self._slots.values() if slot.busy}
-        stream = f"{own}/{name}" if name else ""
-        if not name or stream in busy or (stream not in self._slots and len(self._slots) >= 4 * self._most):
-            stream = next(s for n in range(1, len(busy) + 2) if (s := f"{own}/{n}") not in busy)
-        slot = self._slots.get(stream)
-        if slot is None:
-            slot = self._slots[stream] = _Slot(stream)
-        return slot
+    def _slot(self, name: str) -> Slot | None:
+        """The stream for a publisher: its named one, or a numbered one where that is busy; None without room."""
+        assert self._sink is not None
+        slot = self._slots.of(self._sink, name)
+        return self._slots.of(self._sink) if slot is not None and slot.busy else slot
 
     async def _follow(self, key: str, session: _Session) -> None:
         """A session from its acceptance to its end, whose reason is told."""
@@ -339,11 +317,10 @@ class WhipListener:
         finally:
             self._sessions.pop(key, None)
             await peer.close()
-            slot.busy = False
+            self._slots.leave(slot)
             self._say(slot, state, reason)
             self._tell()
 
-    def _say(self, slot: _Slot, state: State, reason: str) -> None:
+    def _say(self, slot: Slot, state: State, reason: str) -> None:
         assert self._sink is not None
-        slot.state = state
-        self._sink.emit(StateChanged(slot.stream, self._options.clock(), state, reason))
+        self._slots.say(self._sink, slot, state, reason)

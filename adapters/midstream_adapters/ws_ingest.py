@@ -84,6 +84,7 @@ class WebSocketListener:
         finally:
             server.close()
             await server.wait_closed()
+            door.close(sink)
 
     async def _admit(
         self, connection: ServerConnection, request: Request, names: dict[Any, str], sink: Sink

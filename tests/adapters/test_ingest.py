@@ -19,6 +19,7 @@ from midstream_adapters import ingest
 from midstream_adapters.base import Options, SourceError, supervise
 from midstream_adapters.events import (
     Figures,
+    Kind,
     State,
     StateChanged,
     StreamOpened,
@@ -110,6 +111,27 @@ async def test_a_sender_that_is_cut_off_is_lost_not_ended() -> None:
         await until(lambda: texts(sink, f"{NAME}/bot"))
         socket.transport.abort()
         await until(lambda: states(sink, f"{NAME}/bot")[-1] is State.RECONNECTING)
+    assert states(sink, f"{NAME}/bot")[-1] is State.ENDED  # with the listener
+
+
+async def test_a_sender_that_is_cut_off_and_stays_away_is_over() -> None:
+    door = Door.of("ws+listen://127.0.0.1:0", "in", Options(env={}), 1, grace=0.02)
+    sink = Recorder()
+    guest = door.enter(sink, "bot", "x", alone=True)
+    assert guest is not None
+    door.leave(sink, guest, State.RECONNECTING, "the sender was lost")
+    await until(lambda: states(sink, "in/bot")[-1] is State.ENDED)
+    assert "nobody came back within 0.02 s" in sink.of(StateChanged, "in/bot")[-1].reason
+
+
+def test_those_who_left_make_room_for_new_names() -> None:
+    door = Door.of("ws+listen://127.0.0.1:0", "in", Options(env={}), 1)
+    sink = Recorder()
+    for n in range(3 * ingest.MOST_STREAMS):
+        guest = door.enter(sink, f"bot{n}", "x", alone=True)
+        assert guest is not None
+        door.leave(sink, guest, State.ENDED)
+    assert len(list(door.guests)) == ingest.MOST_STREAMS
 
 
 async def test_tokens_paths_and_origins_are_checked() -> None:
@@ -290,6 +312,9 @@ async def test_refusals_say_why_and_lose_nothing_else() -> None:
         assert (await http.post("/ingest", content=b"{", headers=broken)).status_code == 400
         big = await http.post("/ingest", content=b"[" + b" " * (2 << 20) + b"]", headers=broken)
         assert big.status_code == 413
+        assert sink.of(Figures, f"{NAME}/posts")[-1].values == {
+            "requests refused": 2, "refused bytes": 1 + 2 + (2 << 20),
+        }  # fmt: skip
         assert not sink.of(TextChunk)
         assert (await http.post("/ingest", content=b"x", headers={**BEARER, **kind})).json()["accepted"] == 1
 
@@ -309,11 +334,47 @@ async def test_a_flood_is_refused_with_a_time_to_wait() -> None:
     async with listening("http", env=env, clock=time.clock) as (sink, port), client(port) as http:
         answer = await http.post("/ingest", content=b"x\n" * 100, headers={"Content-Type": "text/plain"})
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-        assert answer.json()["accepted"] == 20
+        assert (answer.json()["accepted"], answer.json()["refused_bytes"]) == (20, 160)
         assert len(sink.of(TextChunk)) == 20
+        assert sink.dropped == {(Kind.TEXT, "rate limit"): 80}
+        figures = [e.values for e in sink.of(Figures, f"{NAME}/posts")]
+        assert figures == [{"requests refused": 1, "refused bytes": 160}]
         time.now += 1.0
         answer = await http.post("/ingest", content=b"y\n" * 10, headers={"Content-Type": "text/plain"})
         assert answer.json() == {"accepted": 10, "bytes": 20}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "messages"),
+    [
+        ("application/json", json.dumps([{"text": str(n)} for n in range(10)]).encode(), 6),
+        ("text/event-stream", b": hello\n\n" + b"data: x\n\n" * 10, 6),
+        ("text/plain", b"x\n \n" * 10, 6),
+    ],
+)
+async def test_what_a_refusal_refuses_is_counted_in_messages_whatever_they_came_in(
+    kind: str, body: bytes, messages: int
+) -> None:
+    time, env = FakeTime(), {"MIDSTREAM_INGEST_RATE": "2"}
+    async with listening("http", env=env, clock=time.clock) as (sink, port), client(port) as http:
+        answer = await http.post("/ingest", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.json()["accepted"]) == (429, 10 - messages)
+        assert len(sink.of(TextChunk)) == 10 - messages
+        assert sink.dropped == {(Kind.TEXT, "rate limit"): messages}
+
+
+async def test_what_of_a_long_body_was_not_read_is_counted_in_bytes() -> None:
+    time, env = FakeTime(), {"MIDSTREAM_INGEST_RATE": "2"}
+    async with listening("http", env=env, clock=time.clock) as (sink, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /ingest/x HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n"
+        )
+        writer.write(b"ab\n" * 7)
+        assert b" 429 " in await reader.readline()
+        writer.close()
+        assert sink.dropped == {(Kind.TEXT, "rate limit"): 3}
+        assert sink.of(Figures, f"{NAME}/x")[-1].values == {"requests refused": 1, "refused bytes": 1000 - 12}
 
 
 async def test_a_long_line_comes_in_parts_and_a_sender_that_breaks_off_keeps_what_it_sent() -> None:

@@ -30,10 +30,12 @@ def no_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def listening(
-    key: str | None = KEY, quiet: float = 2.5, gone: float = 20.0, most: int = 32
+    key: str | None = KEY, quiet: float = 2.5, gone: float = 20.0, most: int = 32, grace: float = 60.0
 ) -> AsyncGenerator[tuple[RTMPListener, Recorder], None]:
     sink = Recorder()
-    listener = RTMPListener("127.0.0.1", 0, "live", key, "in", Options(), quiet=quiet, gone=gone, most=most)
+    listener = RTMPListener(
+        "127.0.0.1", 0, "live", key, "in", Options(), quiet=quiet, gone=gone, most=most, grace=grace
+    )
     task = asyncio.create_task(supervise(listener, sink, Options()))
     await until(lambda: listener.port)
     try:
@@ -178,6 +180,19 @@ async def test_a_lost_publisher_comes_back_to_its_stream_and_the_other_goes_on(f
         assert states(sink, "in/2") == [State.CONNECTING, State.LIVE]
     assert states(sink, "in/1")[-1] is State.ENDED
     assert reason(sink, "in/2") == "the listener was closed"
+
+
+async def test_a_lost_publisher_that_stays_away_is_over(film: Path) -> None:  # noqa: F811
+    async with listening(grace=0.1) as (listener, sink):
+        end = await Publisher.connect(listener.port)
+        await end.publish(KEY)
+        await end.media(tags_of(film)[:40])
+        await until(lambda: count(sink, "in/1")[0])
+        end.writer.transport.abort()
+        await until(lambda: states(sink, "in/1")[-1] is State.ENDED)
+        assert states(sink, "in/1")[-2] is State.RECONNECTING
+        assert reason(sink, "in/1").startswith("the publisher was lost: ")
+        assert reason(sink, "in/1").endswith("; nobody came back within 0.1 s")
 
 
 async def test_silence_shows_and_passes_or_ends_the_connection(film: Path) -> None:  # noqa: F811

@@ -123,6 +123,18 @@ async def test_two_publishers_one_vanishes() -> None:
         await sink.until(lambda _: states(sink, "whip/cam")[-1] is State.ENDED)
 
 
+async def test_a_publisher_that_vanishes_and_stays_away_is_over() -> None:
+    async with (
+        listening(lost_after=0.5, grace=0.1) as (url, sink, _),
+        publishing(url, "VP8", audio=False) as one,
+    ):
+        await sink.until(lambda _: count(sink, VideoFrame) > 3)
+        vanish(one.pc)
+        await sink.until(lambda _: states(sink, "whip/1")[-1] is State.ENDED)
+        assert states(sink, "whip/1") == [State.CONNECTING, State.LIVE, State.RECONNECTING, State.ENDED]
+        assert "nobody came back within 0.1 s" in last_reason(sink, "whip/1")
+
+
 async def test_token() -> None:
     async with listening("s3cret") as (url, sink, _), httpx.AsyncClient(trust_env=False) as http:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cret"}):
