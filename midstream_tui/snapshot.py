@@ -152,7 +152,7 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
             for h in tally.heard
         ),
         wire=wire(tally.log, now),
-        turns_log=turn_states(tally.log, session.wall),
+        turns_log=turn_states(tally.log, now, session.wall),
     )
 
 

@@ -87,15 +87,29 @@ def wire(log: TurnLog, now: float) -> Wire:
         completed=log.completed,
         good=log.good,
         errors=log.errors,
-        stalls=log.stalls,
+        stalls=log.stalls_by(now),
         ttft_objective_ms=round(log.objectives.ttft * 1000.0, 3),
         itl_objective_ms=round(log.objectives.itl * 1000.0, 3),
     )
 
 
-def turn_states(log: TurnLog, wall: Callable[[float], datetime]) -> tuple[TurnState, ...]:
-    """The turns that `log` holds, oldest first; `wall` gives the wall time of a monotonic one."""
-    return tuple(_turn(record, log, wall) for record in log.records())
+def turn_states(log: TurnLog, now: float, wall: Callable[[float], datetime]) -> tuple[TurnState, ...]:
+    """The turns that `log` holds at `now`, oldest first; `wall` gives the wall time of a monotonic one."""
+    return tuple(_turn(record, log, wall) for record in log.records(now))
+
+
+def latencies(record: TurnRecord) -> dict[str, float | None]:
+    """Times of a turn in milliseconds, by the names that `TurnState` and the panel's `TurnLine` have for them."""
+    return {
+        "ttft_ms": _ms(record.ttft),
+        "ttfat_ms": _ms(record.ttfat),
+        "thinking_ms": _ms(record.thinking),
+        "itl_ms": _ms(record.itl),
+        "icl_p50_ms": _ms(record.icl_p50),
+        "icl_p90_ms": _ms(record.icl_p90),
+        "icl_p99_ms": _ms(record.icl_p99),
+        "e2e_ms": _ms(record.e2e),
+    }
 
 
 def phase(record: TurnRecord) -> str:
@@ -116,14 +130,7 @@ def _turn(record: TurnRecord, log: TurnLog, wall: Callable[[float], datetime]) -
         prompt=record.prompt,
         state=phase(record),
         started=wall(started).isoformat(timespec="milliseconds") if started is not None else None,
-        ttft_ms=_ms(record.ttft),
-        ttfat_ms=_ms(record.ttfat),
-        thinking_ms=_ms(record.thinking),
-        itl_ms=_ms(record.itl),
-        icl_p50_ms=_ms(record.icl_p50),
-        icl_p90_ms=_ms(record.icl_p90),
-        icl_p99_ms=_ms(record.icl_p99),
-        e2e_ms=_ms(record.e2e),
+        **latencies(record),
         chunks=record.chunks,
         tokens=record.tokens,
         tokens_estimated=record.estimated,

@@ -165,6 +165,11 @@ class OpenTurn:
     stalls: int = 0
     stalled: float = 0.0
 
+    def stall(self, now: float) -> float:
+        """Seconds without a chunk, up to `now`, where they are a stall by now; else zero."""
+        gap = now - self.last if self.last is not None else 0.0
+        return gap if gap >= STALL and gap >= 3.0 * (self.gaps.quantile(0.5) or 0.0) else 0.0
+
     def add(self, chunk: TextChunk, tokens: int, guess: bool) -> None:
         """Count a chunk that is not empty."""
         self.tokens += tokens
@@ -174,11 +179,10 @@ class OpenTurn:
         if self.first_answer is None and not chunk.reasoning:
             self.first_answer = chunk.at
         if self.last is not None:
-            gap = max(0.0, chunk.at - self.last)
-            if gap >= STALL and gap >= 3.0 * (self.gaps.quantile(0.5) or 0.0):
+            if stall := self.stall(chunk.at):
                 self.stalls += 1
-                self.stalled += gap
-            self.gaps.add(gap)
+                self.stalled += stall
+            self.gaps.add(max(0.0, chunk.at - self.last))
         self.last = chunk.at
         if self.chunks % self.every == 0:
             if len(self.times) >= TIMES:
@@ -187,8 +191,12 @@ class OpenTurn:
                 self.times.append(chunk.at)
         self.chunks += 1
 
-    def record(self, ended: TurnEnded | None = None) -> TurnRecord:
-        """What is known by now, or at the end; the provider's count of tokens replaces what was counted."""
+    def record(self, now: float, ended: TurnEnded | None = None) -> TurnRecord:
+        """What is known at `now`, or at the end, the stall that lasts until then counted.
+
+        The provider's count of tokens replaces what was counted.
+        """
+        stall = self.stall(now)
         usage = ended.usage if ended is not None else None
         return TurnRecord(
             self.stream,
@@ -212,8 +220,8 @@ class OpenTurn:
             self.gaps.quantile(0.9),
             self.gaps.quantile(0.99),
             self.gaps.greatest if self.gaps.count else None,
-            self.stalls,
-            self.stalled,
+            self.stalls + (stall > 0.0),
+            self.stalled + stall,
         )
 
 
@@ -235,6 +243,7 @@ class TurnLog:
         self.ttft_last: float | None = None
         self.errors = 0
         self.stalls = 0
+        """Those that are over; `stalls_by` knows the others too."""
         self.completed = 0
         """Turns that ended well."""
         self.good = 0
@@ -278,7 +287,8 @@ class TurnLog:
         turn = self.open.pop(event.turn, None)
         if turn is None:
             return None
-        record = turn.record(event)
+        record = turn.record(event.at, event)
+        self.stalls += record.stalls - turn.stalls
         self.done.append(record)
         for histogram, value in (
             (self.ttfat, record.ttfat),
@@ -315,9 +325,13 @@ class TurnLog:
         """Turns a second that kept the objectives, over the last minute; None before any was asked."""
         return self._goodput.rate(now)
 
-    def records(self) -> tuple[TurnRecord, ...]:
-        """All that is held, oldest first, those in flight last."""
-        return (*self.done, *(turn.record() for turn in self.open.values()))
+    def stalls_by(self, now: float) -> int:
+        """Stalls of all turns, those that still last at `now` counted."""
+        return self.stalls + sum(turn.stall(now) > 0.0 for turn in self.open.values())
+
+    def records(self, now: float) -> tuple[TurnRecord, ...]:
+        """All that is held, oldest first, those in flight last, as they are at `now`."""
+        return (*self.done, *(turn.record(now) for turn in self.open.values()))
 
     def _open(self, turn: OpenTurn) -> None:
         self.open[turn.turn] = turn

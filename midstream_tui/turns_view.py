@@ -5,7 +5,7 @@ from __future__ import annotations
 from midstream_widgets.views import TurnLine, TurnsView
 
 from .session import Session
-from .turn_state import phase, wire
+from .turn_state import latencies, phase, wire
 from .turns import TurnRecord
 
 
@@ -17,7 +17,7 @@ def turns_view(session: Session, stream: str | None, now: float) -> TurnsView:
     if tally is None:
         return TurnsView()
     figures = wire(tally.log, now)
-    records = tally.log.records()
+    records = tally.log.records(now)
     total = tally.token_rate.rate(now) if not tally.over else None
     return TurnsView(
         stream=tally.stream,
@@ -51,14 +51,7 @@ def _line(session: Session, record: TurnRecord) -> TurnLine:
         state=phase(record),
         model=record.model or "",
         prompt=record.prompt,
-        ttft_ms=_ms(record.ttft),
-        ttfat_ms=_ms(record.ttfat),
-        thinking_ms=_ms(record.thinking),
-        itl_ms=_ms(record.itl),
-        icl_p50_ms=_ms(record.icl_p50),
-        icl_p90_ms=_ms(record.icl_p90),
-        icl_p99_ms=_ms(record.icl_p99),
-        e2e_ms=_ms(record.e2e),
+        **latencies(record),
         tokens=record.tokens,
         tokens_estimated=record.estimated,
         user_rate=record.user_rate,

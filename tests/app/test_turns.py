@@ -39,7 +39,7 @@ def test_a_turn_by_its_definitions() -> None:
     log.chunk(piece(100.9, "Be"), 1, True)
     log.chunk(piece(101.0, "cause"), 1, True)
     log.chunk(piece(101.3, "."), 1, True)
-    (record,) = log.records()
+    (record,) = log.records(101.3)
     assert (record.ended, record.e2e, record.estimated) == (None, None, True)
     log.end(TurnEnded("llm", 101.4, "t", Usage(9, 11), "stop"))
     (record,) = log.done
@@ -82,7 +82,7 @@ def test_what_this_end_said_is_a_message_and_nothing_received() -> None:
 def test_a_stall_is_three_medians_and_two_seconds() -> None:
     steady = [0.1 * n for n in range(1, 11)]
     assert logged([*steady, 2.9]).stalls == 0
-    (record,) = logged([*steady, 3.1, 3.2]).records()
+    (record,) = logged([*steady, 3.1, 3.2]).records(103.3)
     assert (record.stalls, record.stalled) == (1, pytest.approx(2.1))
     assert logged([1.0, 2.0, 3.0, 4.0, 5.0, 7.5]).stalls == 0  # 2.5 s is no stall where 1 s is usual
     assert logged([1.0, 2.0, 3.0, 4.0, 5.0, 8.5]).stalls == 1
@@ -200,6 +200,35 @@ def test_state_and_panel_of_a_stream(clock: FakeClock) -> None:
 
     session.apply(StateChanged("llm", clock.now, State.RECONNECTING, "connection reset"))
     assert session.state().streams["llm"].turns_log[-1].error == "connection reset"
+
+
+def test_a_stall_counts_while_it_lasts_and_once_only() -> None:
+    log = logged([0.1, 0.2, 0.3])
+    for now, stalls, stalled in ((102.2, 0, 0.0), (102.4, 1, 2.1), (105.3, 1, 5.0)):
+        (record,) = log.records(now)
+        assert (record.stalls, log.stalls_by(now)) == (stalls, stalls)
+        assert record.stalled == pytest.approx(stalled)
+    log.chunk(piece(106.3), 1, True)
+    log.chunk(piece(106.4), 1, True)
+    (record,) = log.records(107.0)
+    assert (record.stalls, log.stalls_by(107.0), record.stalled) == (1, 1, pytest.approx(6.0))
+    log.end(TurnEnded("llm", 116.4, "t", error="lost"))  # it broke off in the midst of a second one
+    (record,) = log.records(999.0)
+    assert (record.stalls, log.stalls_by(999.0), record.stalled) == (2, 2, pytest.approx(16.0))
+    log.start(TurnStarted("llm", 200.0, "u"))  # who waits for the first chunk waits: TTFT says how long
+    assert log.stalls_by(300.0) == 2
+
+
+def test_the_state_and_the_panel_count_a_stall_that_lasts(clock: FakeClock) -> None:
+    session = Session(clock, lambda: 0.0)
+    session.apply(opened("llm", clock.now))
+    session.apply(live("llm", clock.now))
+    session.apply(TurnStarted("llm", clock.now, "a"))
+    session.apply(piece(clock.now, turn="a"))
+    clock.advance(3.0)
+    stream, view = session.state().streams["llm"], turns_view(session, "llm", clock.now)
+    assert (stream.wire.stalls, stream.turns_log[0].stalls, stream.turns_log[0].stalled_ms) == (1, 1, 3000.0)
+    assert (view.stalls, view.turns[0].stalls) == (1, 1)
 
 
 def test_a_model_that_nobody_asks_is_not_stalled(clock: FakeClock) -> None:
