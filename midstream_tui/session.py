@@ -200,7 +200,8 @@ class Session:
         self.processing.add(now, now - chunk.at)
         tokens, guess = tally.text(chunk)
         self.tokens += tokens
-        self.token_rate.add(chunk.at, tokens)
+        if not chunk.sent:
+            self.token_rate.add(chunk.at, tokens)
         if not chunk.text and chunk.turn is None:
             return _TEXT
         message, begun = self.transcript.add(chunk)

@@ -231,7 +231,8 @@ class Tally:
             tokens = guess_tokens(chunk)
             self.guessed += tokens
         self.tokens += tokens
-        self.token_rate.add(chunk.at, tokens)
+        if not chunk.sent:
+            self.token_rate.add(chunk.at, tokens)
         turn, begins = self.log.chunk(chunk, tokens, guess)
         # The pause before an answer is TTFT and that before a question is the asker's: no gaps between chunks.
         paused = begins or (self.turns > 0 and turn is None)

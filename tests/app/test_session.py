@@ -203,6 +203,17 @@ def test_a_question_that_nobody_answers_is_no_delivery(session: Session, clock: 
     assert complaint(session.state()) == ""
 
 
+def test_what_this_end_asks_is_no_rate_of_what_comes(session: Session, clock: FakeClock) -> None:
+    session.apply(opened("llm", clock.now))
+    session.apply(TextChunk("llm", clock.now, "Why is the sky blue? " * 50, "user", sent=True))
+    for _ in range(25):
+        session.apply(TextChunk("llm", clock.advance(0.1), "word ", "assistant", "t1", tokens=1, final=False))
+    now = clock.now + 0.05
+    assert session.token_rate.rate(now) == pytest.approx(10.0, rel=0.05)
+    assert session.streams["llm"].token_rate.rate(now) == pytest.approx(10.0, rel=0.05)
+    assert session.tokens > 250
+
+
 def test_what_is_over_is_not_counted_as_live(session: Session, clock: FakeClock) -> None:
     for stream in "abc":
         session.apply(opened(stream, clock.now))
