@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -16,6 +15,7 @@ from midstream_analysis.report import AnalysisReport
 from . import messages, present
 from .bindings import APP
 from .bus import Bus
+from .collector import Collector
 from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
 from .deeds.export import ExportDeeds
 from .deeds.link import LinkDeeds
@@ -32,6 +32,7 @@ from .screens.live import LiveScreen, Moment
 from .session import Area
 from .settings import Settings
 from .textual_faults import mend
+from .textual_speed import hasten
 from .themes import DEFAULT_THEME, MIDSTREAM_MONO, THEMES
 from .trouble import headline
 from .watchman import EVERY, Watchman
@@ -53,6 +54,7 @@ def _commands() -> type[Provider]:
 
 
 mend()
+hasten()
 
 
 class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
@@ -84,6 +86,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
         self.bus = Bus(self.post_message, clock=hub.options.clock)
         self.pulse = Pulse(time.perf_counter)
         self.progress = Progress()
+        self.collector = Collector()
         self.recent = recent or RecentSources()
         self.refresh_ms = clamp_refresh(refresh_ms)
         self.on_ready: Callable[[], None] | None = None
@@ -92,7 +95,6 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
         self._sources = sources
         self._duration = duration
         self._pick = pick
-        self._frozen = False
         self._looked = -TROUBLE_EVERY
         self._tasks: list[asyncio.Task[None]] = []
         self._screen = DashboardScreen()
@@ -123,6 +125,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
         self.hub.log = EventLog()
         self.set_interval(EVERY, self.watchman.look)
         self.set_interval(1.0, self.watch_terminal)
+        self.set_interval(1.0, self.collector.look)
         self.hub.start()
         self.hub.resume()  # the dashboard may have stood before
         before = {held.asked for held in self.hub.sources.values()}
@@ -139,6 +142,7 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.collector.end()
         await self.watchman.close()
         await self.hub.stop()
         self.hub.sink = self.hub
@@ -165,10 +169,8 @@ class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
     @on(messages.AnalysisReady)
     def _take(self, message: messages.AnalysisReady) -> None:
         self.dirty |= self.hub.take(message.report)
-        if message.report.warming is None and not self._frozen:
-            # What warm-up loaded stays: else each full collection walks it, and the screen waits 0.1 s and more.
-            self._frozen = True
-            gc.freeze()
+        if message.report.warming is None:
+            self.collector.begin()
 
     # -- from the session to the panels
 
