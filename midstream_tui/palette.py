@@ -31,7 +31,8 @@ class Palette(CommandPalette):
     SIGN = "›"
 
     def on_mount(self) -> None:
-        self.query_one(SearchIcon).icon = self.SIGN
+        for sign in self.query(SearchIcon):  # none where a quick hand has closed it already
+            sign.icon = self.SIGN
 
 
 class Command(NamedTuple):

@@ -70,7 +70,7 @@ class ViewDeeds(Deeds):
         from midstream_tui.palette import Palette
 
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette())  # without an id: the one just closed may not have left yet
 
     def action_help(self) -> None:
         from midstream_tui.screens.help import HelpScreen

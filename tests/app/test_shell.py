@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, OptionList
 
@@ -448,6 +449,19 @@ async def test_the_palette_knows_streams_panels_layouts_themes_keys_and_jobs(pil
     await pilot.pause()
     assert isinstance(app.screen, DetailScreen)
     assert app.screen.stream == "bad"
+
+
+async def test_the_palette_opens_again_while_the_one_before_is_still_leaving(pilot: Pilot[None]) -> None:
+    app = pilot.app
+    await app.run_action("command_palette")
+    for _ in range(9):
+        await pilot.pause()
+        assert isinstance(app.screen, CommandPalette)
+        app.screen.dismiss(None)
+        await app.run_action("command_palette")  # by a quick hand
+    await pilot.pause()
+    await pilot.press("escape")
+    assert not isinstance(app.screen, CommandPalette)
 
 
 async def test_a_command_is_run_from_the_palette_by_keys(pilot: Pilot[None]) -> None:
