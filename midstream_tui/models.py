@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from midstream_adapters.events import Kind
+from midstream_adapters.extras import install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,7 @@ def missing(module: str) -> str | None:
     """What has to be installed before that kind of model works here, in one line; None when nothing has."""
     if all(find_spec(name) is not None for name in _NEEDS[module]):
         return None
-    return f'needs the extra: pip install "midstream-tui[{module}]"'
+    return f"needs the extra: {install(module)}"
 
 
 def with_models(options: Options, *, transcribe: bool, detect: bool) -> Options:

@@ -74,8 +74,6 @@ class RestreamClient(GuardedEmitter):
         self._inbox: Inbox | None = None
         self._task: asyncio.Task[State] | None = None
         self._stream = ""
-        self._live: asyncio.Event | None = None
-        self._connected = False
         self._emitted, self._due = 0, -math.inf
         self._said: MidStreamAgent | None = None
 
@@ -224,7 +222,7 @@ class RestreamClient(GuardedEmitter):
 
     def _hear(self, event: Heard, number: int) -> None:
         if isinstance(event, StateChanged):
-            self._changed(event)
+            self.tell_state(event, lambda: self._about(event))
         elif isinstance(event, VideoFrame):
             if self._allowed(event.at):
                 self._emitted += 1
@@ -242,20 +240,9 @@ class RestreamClient(GuardedEmitter):
             self.emit("audio", Audio(event.sample_rate, event.channels, event.samples, event.rate, event.pts,
                                      event.duration))  # fmt: skip
 
-    def _changed(self, event: StateChanged) -> None:
-        if event.state is State.LIVE:
-            if not self._connected and self._live is not None:
-                self._connected = True
-                self._live.set()
-                stats = self.stats
-                self.emit("connected", Connected(stats.source or "", event.reason, stats.reconnects))
-        elif event.state in (State.RECONNECTING, State.ENDED, State.FAILED):
-            was, self._connected = self._connected, False
-            # Before the first `connected` it is the connecting call that raises.
-            if event.state is State.FAILED and self._live is not None and self._live.is_set():
-                self.emit("error", ConnectionError(event.reason))
-            if was:
-                self.emit("disconnected", event.reason or str(event.state))
+    def _about(self, event: StateChanged) -> Connected:
+        stats = self.stats
+        return Connected(stats.source or "", event.reason, stats.reconnects)
 
     def _allowed(self, at: float) -> bool:
         """Whether the frame that came at `at` may be told: a grid of ``frame_rate``, with a step's slack for jitter."""

@@ -11,6 +11,7 @@ from typing import Any
 from pyee.asyncio import AsyncIOEventEmitter
 
 from .base import explain
+from .events import State, StateChanged
 
 MOST_PENDING = 64
 """Coroutines of listeners in flight, beyond which whoever emits should wait (`GuardedEmitter.room`)."""
@@ -28,6 +29,24 @@ class GuardedEmitter(AsyncIOEventEmitter):
         self._name, self._log, self._mask = name, log, mask
         self._telling = ""
         self._some_done: asyncio.Event | None = None
+        self._live: asyncio.Event | None = None
+        """Set by the first ``connected`` of a connection."""
+        self._connected = False
+
+    def tell_state(self, event: StateChanged, about: Callable[[], object]) -> None:
+        """Emit ``connected`` (with what `about` gives), ``disconnected`` and ``error`` as the stream's state turns."""
+        if event.state is State.LIVE:
+            if not self._connected and self._live is not None:
+                self._connected = True
+                self._live.set()
+                self.emit("connected", about())
+        elif event.state in (State.RECONNECTING, State.ENDED, State.FAILED):
+            was, self._connected = self._connected, False
+            # Before the first `connected` it is the connecting call that raises.
+            if event.state is State.FAILED and self._live is not None and self._live.is_set():
+                self.emit("error", ConnectionError(event.reason))
+            if was:
+                self.emit("disconnected", event.reason or str(event.state))
 
     @property
     def busy(self) -> bool:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import parse_qsl
 
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
@@ -32,6 +32,7 @@ from .net import located
 from .pacing import Pacer
 from .reading import opened, play
 from .redact import redact
+from .together import together
 
 if TYPE_CHECKING:
     import httpx
@@ -149,7 +150,7 @@ class HLSAdapter:
         if beside:
             quiet = Monitor(*at, None, main=False)
             jobs.append(self._track("sound", fetcher, *beside, quiet, sink, {Kind.AUDIO}, both))
-        await _together(*jobs)
+        await together(*jobs, until=asyncio.FIRST_EXCEPTION)
 
     async def _media_playlist(
         self, fetcher: Fetcher, url: str, public: bool
@@ -202,31 +203,15 @@ class HLSAdapter:
 
         async def fill() -> None:
             try:
-                await _together(follower.poll(), follower.load(shelf))
+                await together(follower.poll(), follower.load(shelf), until=asyncio.FIRST_EXCEPTION)
             except Interrupted as error:
                 lost.append(error)
                 track.hurry()
             await shelf.end()
 
-        await _together(fill(), track.play(shelf, monitor))
+        await together(fill(), track.play(shelf, monitor), until=asyncio.FIRST_EXCEPTION)
         if lost:
             raise lost[0]
-
-
-async def _together(*jobs: Coroutine[Any, Any, None]) -> None:
-    """Run `jobs` at once; the first to fail ends the others, and its exception is the only one.
-
-    Not a TaskGroup: that of Python 3.11 leaves the task that waits marked as cancelled, and gives groups.
-    """
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass

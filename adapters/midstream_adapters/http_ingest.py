@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from .base import Adapter, Options, Sink, SourceError, StreamInfo, explain
-from .events import BytesReceived, Kind, Provenance
+from .base import Adapter, Options, Sink, SourceError, explain
+from .events import BytesReceived, Kind
 from .http_server import HttpServer, Request, Response
-from .ingest import MAX_MESSAGE, MOST, PENALTY, Door, Guest, RateLimited
+from .ingest import MAX_MESSAGE, MOST, PENALTY, Door, Doorkeeper, Guest, RateLimited
 from .lines import BATCH, LineSplitter
 from .sse import ServerEvent, SSEDecoder, pump
 
@@ -42,20 +42,12 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     return [HttpListener(Door.of(source, stream_id, options, PORT))]
 
 
-class HttpListener:
+class HttpListener(Doorkeeper):
     """Waits for posts at one address; `run` goes on until it is cancelled. Port 0 lets the system choose."""
 
     def __init__(self, door: Door, idle: float = IDLE) -> None:
-        self._door, self._idle = door, idle
-        self._info = StreamInfo(door.stream, door.address, frozenset(), Provenance.LIVE)
-
-    @property
-    def info(self) -> StreamInfo:
-        return self._info
-
-    @property
-    def port(self) -> int:
-        return self._door.port
+        super().__init__(door)
+        self._idle = idle
 
     async def run(self, sink: Sink) -> None:
         """Listen until cancelled; every sender's stream then ends.

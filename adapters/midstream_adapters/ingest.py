@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from .base import Clock, Options, Sink, SourceError
+from .base import Clock, Options, Sink, SourceError, StreamInfo
 from .events import Dropped, Figures, Kind, Provenance, State, StateChanged, StreamOpened
 from .listener import GRACE, Address, Slot, Slots
 from .net import bracketed, is_loopback
@@ -214,6 +214,18 @@ class Door:
         text = f"listening on {self.address} ({token}), {self.present} sending"
         sink.emit(StateChanged(self.stream, now, State.LISTENING, f"{text}; {note}" if note else text))
         sink.emit(Figures(self.stream, now, {"senders": self.present, "senders refused": self.turned_away}))
+
+
+class Doorkeeper:
+    """A listener with a door. ``port`` tells what the system chose for 0."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self.info = StreamInfo(door.stream, door.address, frozenset(), Provenance.LIVE)
+
+    @property
+    def port(self) -> int:
+        return self._door.port
 
 
 def query_of(target: str) -> tuple[str, dict[str, list[str]]]:

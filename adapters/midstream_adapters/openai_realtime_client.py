@@ -55,8 +55,6 @@ class OpenAIRealtimeClient(GuardedEmitter):
         self._key = ""
         self._adapter: RealtimeAdapter | None = None
         self._task: asyncio.Task[State] | None = None
-        self._live: asyncio.Event | None = None
-        self._connected = False
         self._reason = ""
 
     # -- life
@@ -230,18 +228,7 @@ class OpenAIRealtimeClient(GuardedEmitter):
     def _changed(self, event: StateChanged) -> None:
         if event.reason:
             self._reason = event.reason
-        if event.state is State.LIVE:
-            if not self._connected and self._live is not None:
-                self._connected = True
-                self._live.set()
-                self.emit("connected", self.session)
-        elif event.state in (State.RECONNECTING, State.ENDED, State.FAILED):
-            was, self._connected = self._connected, False
-            # Before the first `connected` it is `connect` that raises.
-            if event.state is State.FAILED and self._live is not None and self._live.is_set():
-                self.emit("error", ConnectionError(event.reason))
-            if was:
-                self.emit("disconnected", event.reason or str(event.state))
+        self.tell_state(event, lambda: self.session)
 
     def _hide(self, text: str) -> str:
         return redact(text.replace(self._key, MASK) if len(self._key) > 6 else text)

@@ -6,7 +6,7 @@ What is pushed is encoded for real (H.264 or VP8, AAC or Opus), so that any inge
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -106,19 +106,6 @@ async def playing(
     finally:
         failed.cancel()
         await asyncio.to_thread(simulator.stop)
-
-
-async def together(*jobs: Coroutine[Any, Any, None]) -> None:
-    """Run `jobs` at once; the first to fail or to return ends the others, and its exception is the only one."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def reached(future: asyncio.Future[None]) -> None:

@@ -6,16 +6,14 @@ libav only encodes; what its FLV muxer writes becomes RTMP messages, tag by tag.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from . import flv
 from .base import Interrupted, Options, SourceError
-from .publish import Counts, Plan, playing, reached, together
+from .publish import Counts, Plan, playing, reached
 from .redact import redact
 from .rtmp import KEY, Target, connect, refusal, target
 from .rtmp_amf import Value, encode
@@ -25,6 +23,7 @@ from .rtmp_session import Client, Ended, Refused, Said, Started, status
 from .simulated_audio import SimulatedChunk
 from .simulated_video import SimulatedFrame
 from .stream_simulator import StreamSimulator
+from .together import together
 
 if TYPE_CHECKING:
     from .publish_encode import Encoder
@@ -45,13 +44,6 @@ def open_output(name: str, plan: Plan, options: Options) -> RTMPOutput:
 
 class Sending(Client):
     """The client's side of a publisher: asks to publish `name`; `Started` is said when media may follow."""
-
-    def __init__(
-        self, address: str, app: str, name: str, random: Callable[[int], bytes] = os.urandom
-    ) -> None:
-        super().__init__(address, app, random)
-        self._name = name
-        self._stream = 0
 
     def media(self, kind: int, timestamp: int, payload: bytes) -> None:
         """Send a tag of FLV; ``timestamp`` in milliseconds."""

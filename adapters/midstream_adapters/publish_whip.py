@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .base import Interrupted, Options, SourceError
-from .publish import Counts, Plan, playing, reached, together
+from .publish import Counts, Plan, playing, reached
 from .redact import redact
 from .rtc_peer import CONNECT_WITHIN, ice_servers, load
 from .rtc_sdp import BadSdp, check
 from .simulated_audio import SimulatedChunk
 from .simulated_video import SimulatedFrame
 from .stream_simulator import StreamSimulator
+from .together import together
 from .whip import TOKEN
 from .wish import Endpoint, endpoint_url
 

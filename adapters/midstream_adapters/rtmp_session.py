@@ -271,11 +271,14 @@ class Publishing(_Session):
 
 
 class Client(_Session):
-    """The client's side: connects to the application `app` of the server behind `address` (``rtmp://host/app``)."""
+    """The client's side: connects to `app` of the server behind `address` (``rtmp://host/app``), for its `name`."""
 
-    def __init__(self, address: str, app: str, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, address: str, app: str, name: str, random: Callable[[int], bytes] = os.urandom
+    ) -> None:
         super().__init__(MAX_MESSAGE, random)
-        self._address, self._app = address, app
+        self._address, self._app, self._name = address, app, name
+        self._stream = 0
         self._out += b"\x03" + bytes(8) + random(_HANDSHAKE - 8)
 
     def _greet(self, head: bytearray) -> bytes | None:
@@ -300,9 +303,7 @@ class Playing(Client):
     def __init__(
         self, address: str, app: str, name: str, random: Callable[[int], bytes] = os.urandom
     ) -> None:
-        super().__init__(address, app, random)
-        self._name = name
-        self._stream = 0
+        super().__init__(address, app, name, random)
         self._over = False
 
     def _about(self) -> dict[str, Value]:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from .attach import ModelFactory
 from .base import explain
 from .events import AudioChunk, Dropped, Event, Figures, Kind
+from .extras import missing
 from .hearing import Hearing
 from .speech_activity import SileroVad
-from .speech_engines import Shared, Unavailable, lacking, maker, missing
+from .speech_engines import Shared, Unavailable, lacking, maker
 
 if TYPE_CHECKING:
     from .base import Options, Sink

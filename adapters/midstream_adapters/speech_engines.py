@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from .base import explain
+from .extras import missing
 from .net import is_loopback, is_private
 from .redact import MASK, redact
 from .sanitize import clean_line
@@ -173,13 +174,6 @@ def wav(samples: Samples) -> bytes:
     return out.getvalue()
 
 
-def missing(extra: str, error: BaseException) -> str:
-    """What to say when the packages of `extra` can't be imported."""
-    if isinstance(error, ModuleNotFoundError):
-        return f'not installed: pip install "midstream-tui[{extra}]"'
-    return f"extra '{extra}' can't be loaded: {explain(error)}"
-
-
 _PACKAGES = {"moonshine": ("speech", "moonshine_voice"), "whisper": ("whisper", "faster_whisper")}
 
 
@@ -187,7 +181,7 @@ def lacking(engine: str) -> str:
     """What is not installed and `engine` needs, in the words of `missing`; empty when all is there."""
     extra, package = _PACKAGES.get(engine.partition(":")[0], ("speech", "onnxruntime"))
     found = all(find_spec(name) is not None for name in (package, "onnxruntime"))
-    return "" if found else missing(extra, ModuleNotFoundError())
+    return "" if found else missing(extra)
 
 
 def maker(engine: str) -> Callable[[Mapping[str, str]], Transcriber]:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .base import explain
+from .extras import missing
 from .sanitize import clean_line
 
 if TYPE_CHECKING:
     import onnxruntime
 
 MOST_BYTES = 512 << 20
-EXTRA = 'not installed: pip install "midstream-tui[vision]"'
+EXTRA = missing("vision")
 
 
 class Unusable(Exception):

@@ -15,9 +15,9 @@ from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .base import Adapter, Options, Sink, SourceError, StreamInfo, explain
-from .events import BytesReceived, Kind, Provenance, State
-from .ingest import MAX_MESSAGE, PENALTY, Door, Guest, RateLimited, query_of
+from .base import Adapter, Options, Sink, SourceError, explain
+from .events import BytesReceived, Kind, State
+from .ingest import MAX_MESSAGE, PENALTY, Door, Doorkeeper, Guest, RateLimited, query_of
 from .lines import BATCH
 from .payload import parse_object
 
@@ -36,20 +36,8 @@ def open_source(source: str, stream_id: str, options: Options) -> list[Adapter]:
     return [WebSocketListener(Door.of(source, stream_id, options, PORT))]
 
 
-class WebSocketListener:
+class WebSocketListener(Doorkeeper):
     """Waits for senders at one address; `run` goes on until it is cancelled. Port 0 lets the system choose."""
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._info = StreamInfo(door.stream, door.address, frozenset(), Provenance.LIVE)
-
-    @property
-    def info(self) -> StreamInfo:
-        return self._info
-
-    @property
-    def port(self) -> int:
-        return self._door.port
 
     async def run(self, sink: Sink) -> None:
         """Listen until cancelled; every sender's stream then ends.
