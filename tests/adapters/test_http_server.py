@@ -82,6 +82,7 @@ async def test_slow_clients_are_shown_out() -> None:
 async def test_nonsense() -> None:
     rng = random.Random(11)
     good = b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Type: a/b\r\nContent-Length: 5\r\n\r\nhello"
+    answered = 0
     async with serving(within=0.5) as port:
         for _ in range(60):
             data = bytearray(good)
@@ -89,4 +90,6 @@ async def test_nonsense() -> None:
                 data[rng.randrange(len(data))] = rng.randrange(256)
             answer = await talk(port, bytes(data), eof=True)
             assert not answer or answer.startswith(b"HTTP/1.1 ")
+            answered += bool(answer)
+        assert answered > 40
         assert b" 200 " in await talk(port, good)

@@ -261,6 +261,23 @@ async def test_lines_show_while_the_request_still_goes_on() -> None:
         assert [text for text, _ in texts(sink, f"{NAME}/log")] == ["first line", "second line", "last"]
 
 
+async def test_posts_may_share_a_connection_until_one_is_refused_in_its_midst() -> None:
+    async with listening("http") as (sink, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for kind, length, body in (
+            ("text/plain", 5, b"hello"),
+            ("text/plain", 2, b"hi"),
+            ("application/json", 5 << 20, b"x" * (2 << 20)),
+        ):
+            head = f"POST /ingest HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+            writer.write(head.encode() + body)
+            await until(lambda: sink.of(StateChanged, f"{NAME}/posts"))
+        said = await reader.read()
+        assert [part[:3] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"413"]
+        assert [text for text, _ in texts(sink, f"{NAME}/posts")] == ["hello", "hi"]
+        writer.close()
+
+
 async def test_between_requests_a_stream_waits_and_does_not_stall() -> None:
     async with listening("http") as (sink, port), client(port) as http:
         for _ in range(2):
