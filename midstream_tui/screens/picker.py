@@ -29,7 +29,7 @@ from midstream_widgets.lines import plain
 _WIDTH = 84
 """Cells of the box at most, as `picker.tcss` has it."""
 _LIST = 12
-"""Rows of the list at most."""
+"""Rows of the list at most, but where there is room for half as many kinds beside it."""
 _AROUND = 7
 """Rows of the box that are neither of the list, of kinds, nor said of the address: borders, address, heading, gap."""
 LOOK_EVERY = 0.5
@@ -99,7 +99,7 @@ class PickerScreen(Dialog[Choice | None]):
         rows = sum(str(option.prompt).count("\n") + 1 for option in listed.options)
         said = self._said.get_height({}, max(1, min(_WIDTH, int(size.width * 0.96)) - 6))
         room = int((size.height - 1) * 0.92) - said - _AROUND  # for the list, then for kinds
-        most = max(3, min(_LIST, room + 2))
+        most = max(3, min(max(_LIST, room * 2 // 3), room + 2))
         listed.styles.max_height = most
         room -= min(rows, most)
         heading = "A source is one of"
@@ -141,7 +141,7 @@ class PickerScreen(Dialog[Choice | None]):
             listed.highlighted = min(index, listed.option_count - 1)
 
     def _prompt(self, choice: Choice) -> Content:
-        """The line of an entry, and a second one for what probing it found."""
+        """The line of an entry, and a second one for what probing it found, or what an open stream says."""
         if choice.kind != "stream":
             found = self._probes.shown(choice.value)
             line = Content(f"  {plain(choice.label)}")
@@ -150,7 +150,7 @@ class PickerScreen(Dialog[Choice | None]):
         colour = COLOURS.get(glyph.style, "$text-muted")
         said = Content.assemble("  ", (f"{glyph.text:<15}", colour), plain(choice.label))
         if choice.reason and choice.state != "live":
-            said += Content.assemble("  ", (plain(choice.reason), colour))
+            said += Content.assemble("\n    ", (plain(choice.reason), colour))
         return said
 
     # -- probes

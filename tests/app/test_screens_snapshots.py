@@ -29,12 +29,9 @@ from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub
 
 from .conftest import FakeClock, audio, frame, live, opened
-from .test_snapshots import SIZES, Compare, filled, utc
+from .test_snapshots import THEMES, Compare, each_size, each_theme, filled, utc
 
 __all__ = ["utc"]  # a fixture, for this module as well
-THEMES = ["midstream", "midstream-cvd-light"]
-each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-each_theme = pytest.mark.parametrize("theme", THEMES)
 
 
 def camera(hub: Hub, clock: FakeClock) -> None:
@@ -81,7 +78,7 @@ def made(tmp_path: Path, theme: str) -> MidStreamApp:
     app = MidStreamApp(hub, recent=RecentSources(tmp_path))
     if not app.no_color:
         app.theme = theme
-    app.watchman.look = lambda: None  # type: ignore[method-assign]  # its toasts come and go by the wall clock
+    app.watchman.look = lambda: []  # type: ignore[method-assign]  # its toasts come and go by the wall clock
     app.pulse.p99 = lambda: 0.0021  # type: ignore[method-assign]
     return app
 

@@ -1,4 +1,4 @@
-"""The whole dashboard as pictures, at three sizes, from a session that is the same every time."""
+"""Dashboard, picker and help as pictures: three sizes, two themes, from a session that is the same every time."""
 
 from __future__ import annotations
 
@@ -35,10 +35,14 @@ from midstream_analysis.report import (
 from midstream_tui.app import MidStreamApp
 from midstream_tui.config import RecentSources
 from midstream_tui.hub import Hub
+from midstream_tui.reach import Reach
 
 from .conftest import FakeClock, audio, frame, live, opened
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
+THEMES = ["midstream", "midstream-cvd-light"]
+each_size = pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+each_theme = pytest.mark.parametrize("theme", THEMES)
 Compare = Callable[..., bool]
 
 
@@ -145,13 +149,15 @@ def filled(hub: Hub, clock: FakeClock) -> None:
     )
 
 
-def made(tmp_path: Path, *, full: bool = True) -> MidStreamApp:
+def made(tmp_path: Path, theme: str = THEMES[0], *, full: bool = True) -> MidStreamApp:
     clock = FakeClock()
     hub = Hub(Options(clock=clock), engine=False, wall=lambda: 1_790_000_000.0 + clock.now - 1000.0)
     if full:
         filled(hub, clock)
     app = MidStreamApp(hub, recent=RecentSources(tmp_path))
-    app.watchman.look = lambda: None  # type: ignore[method-assign]  # its toasts come and go by the wall clock
+    if not app.no_color:
+        app.theme = theme
+    app.watchman.look = lambda: []  # type: ignore[method-assign]  # its toasts come and go by the wall clock
     app.pulse.p99 = lambda: 0.0021  # type: ignore[method-assign]
     return app
 
@@ -163,36 +169,55 @@ async def still(pilot: Pilot[None]) -> None:
     await pilot.pause()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_dashboard(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(made(tmp_path), terminal_size=size, run_before=still)
+@each_theme
+@each_size
+def test_dashboard(size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(made(tmp_path, theme), terminal_size=size, run_before=still)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@each_size
 def test_empty(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
     assert snap_compare(made(tmp_path, full=False), terminal_size=size, run_before=still)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_picker(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
+FOUND = {
+    "wss://news.example/feed": Reach("good", "reachable", "WebSocket, first message 0.12 s"),
+    "https://tv.example/x.m3u8": Reach(
+        "good",
+        "reachable",
+        "HLS, 1280x720, mpegts: h264 1280x720 30 fps + aac 48 kHz 2 ch, first frame 0.31 s",
+    ),
+    "https://api.example/events": Reach("warning", "needs a key", "HTTP 401 Unauthorized"),
+    "ws://127.0.0.1:9/": Reach("error", "refused", "nothing listens on 127.0.0.1:9"),
+    "openai:gpt-4o-mini": Reach("muted", "not probed", "asking costs tokens; OPENAI_API_KEY is set"),
+}
+
+
+@each_theme
+@each_size
+def test_picker(size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path) -> None:
+    """All that was listed has been probed."""
+    app = made(tmp_path, theme)
+
+    async def found(source: str) -> Reach:
+        return FOUND[source]
+
+    app._reach = found  # type: ignore[method-assign]
+
     async def pick(pilot: Pilot[None]) -> None:
-        app = pilot.app
-        assert isinstance(app, MidStreamApp)
-        app.recent.add("wss://news.example/feed")
+        for source in reversed(FOUND):
+            app.recent.add(source)
         await still(pilot)
-        await pilot.press("s", "down")
+        await pilot.press("s", "down", "P")
         await pilot.pause()
 
-    assert snap_compare(made(tmp_path), terminal_size=size, run_before=pick)
+    assert snap_compare(app, terminal_size=size, run_before=pick)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_help(size: tuple[int, int], snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(made(tmp_path), terminal_size=size, run_before=still, press=["question_mark"])
-
-
-def test_light_theme(snap_compare: Compare, tmp_path: Path) -> None:
-    assert snap_compare(made(tmp_path), terminal_size=(120, 40), run_before=still, press=["t"])
+@each_theme
+@each_size
+def test_help(size: tuple[int, int], theme: str, snap_compare: Compare, tmp_path: Path) -> None:
+    assert snap_compare(made(tmp_path, theme), terminal_size=size, run_before=still, press=["question_mark"])
 
 
 def test_too_small(snap_compare: Compare, tmp_path: Path) -> None:

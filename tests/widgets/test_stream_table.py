@@ -201,7 +201,7 @@ def test_figures_are_never_cut() -> None:
 
 def test_a_state_is_never_cut_and_the_rate_stays_beside_it_at_80_columns() -> None:
     rows = [
-        replace(ROWS[0], state=state, stream="news.example/feed", bytes_per_s=184_000.0) for state in STATES
+        replace(ROWS[0], state=state, stream="news.example/feed", bytes_per_s=18_400.0) for state in STATES
     ]
     for width in range(50, 200):
         made = StreamTable().rows(OverviewView(tuple(rows)), width, 20)

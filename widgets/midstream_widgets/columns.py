@@ -23,7 +23,7 @@ class Column(Generic[R]):
     """A column: its name for sorting, its title, what it shows of a row and how.
 
     ``least`` and ``most`` bound its width in cells, a ``whole`` one never gives way below what it says; ``rank`` says
-    how early it goes when room is short (0 never).
+    how early it goes when room is short (0 never). ``asks`` is what the one that takes the rest has before names do.
     ``key`` is what it sorts by, None last; ``falling`` columns show the greatest first.
     """
 
@@ -37,6 +37,7 @@ class Column(Generic[R]):
     rank: int = 0
     falling: bool = False
     whole: bool = False
+    asks: int = 0
     style: Callable[[R], str] = _value
 
 
@@ -55,14 +56,16 @@ def fitted(
         if widest or column.name == rest:
             ask = max(widest, cell_len(column.title) + 1)
             if column.name == rest:
-                ask = max(column.least, min(ask, width * 28 // 100))
+                ask = max(column.asks, min(ask, width * 28 // 100))
             wanted.append((column, min(max(ask, column.least), column.most)))
 
     def excess() -> int:
         return sum(cells + GAP for _, cells in wanted) - GAP - width
 
     def spare(column: Column[R], cells: int) -> int:
-        return 0 if column.whole or column.rank or column.name == rest else cells - column.least
+        if column.name == rest:
+            return max(0, min(cells, column.asks) - column.least)
+        return 0 if column.whole or column.rank else cells - column.least
 
     while excess() > sum(spare(column, cells) for column, cells in wanted):
         last = max(wanted, key=lambda each: each[0].rank, default=None)

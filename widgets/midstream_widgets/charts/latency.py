@@ -113,8 +113,8 @@ def _told(name: str, value: float, ink: str) -> tuple[Span, ...]:
 
 
 def _count(count: int, drawn: int) -> tuple[Span, ...]:
-    only = f", {drawn:,} drawn" if drawn < count else ""
-    return (("n ", "label"), (f"{count:,}", "value"), (only, "muted"))
+    told = (("n ", "label"), (f"{count:,}", "value"))
+    return (*told, (f", {drawn:,} drawn", "muted")) if drawn < count else told
 
 
 def _flowed(parts: list[tuple[Span, ...]], width: int) -> list[Row]:
