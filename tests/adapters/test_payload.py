@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,24 @@ def test_usage_in_its_own_chunk_ends_the_turn() -> None:
     )
     assert ends(events) == [("a", Usage(3, 2), "stop", None)]
     assert reader.complete
+
+
+@pytest.mark.parametrize(
+    ("usage", "told"),
+    [
+        ({"prompt_tokens": 3}, Usage(3, 0)),
+        ({"completion_tokens": 2}, Usage(0, 2)),
+        ({"prompt_tokens": -3, "completion_tokens": True}, None),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 1}},
+         Usage(3, 2, cached=1)),
+        ({"prompt_tokens": 3, "completion_tokens": 2, "cache_read_input_tokens": 2}, Usage(3, 2, cached=2)),
+    ],
+)  # fmt: skip
+def test_a_usage_that_tells_one_count_only_and_one_that_tells_none(
+    usage: dict[str, Any], told: Usage | None
+) -> None:
+    _, events = read(delta("a", "x"), delta("a", finish="stop", usage=usage), "[DONE]")
+    assert ends(events) == [("a", told, "stop", None)]
 
 
 def test_usage_in_every_chunk_counts_once() -> None:

@@ -284,6 +284,15 @@ async def test_what_is_no_http_is_tried_again(reply: bytes) -> None:
     assert sink.reasons[-1].startswith("cannot connect")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_every_redirect_is_followed(status: int) -> None:
+    async with raw_http(always(answer(body=b"data: hello\n\n"))) as there:
+        away = f"HTTP/1.1 {status} Elsewhere\r\nlocation: {there}/x\r\ncontent-length: 0\r\n\r\n"
+        async with raw_http(always(away.encode())) as here:
+            sink = await watch(open_source(here, Options())[0], Options())
+    assert sink.texts == ["hello"]
+
+
 async def test_headers_are_not_for_the_host_a_redirect_names() -> None:
     got: list[Request] = []
 
