@@ -78,7 +78,7 @@ def made(tmp_path: Path, theme: str) -> MidStreamApp:
     app = MidStreamApp(hub, recent=RecentSources(tmp_path))
     if not app.no_color:
         app.theme = theme
-    app.watchman.look = lambda: []  # type: ignore[method-assign]  # its toasts come and go by the wall clock
+    app.watchman.look = list  # type: ignore[method-assign]  # its toasts come and go by the wall clock
     app.pulse.p99 = lambda: 0.0021  # type: ignore[method-assign]
     return app
 
