@@ -224,18 +224,20 @@ class _Decoder:
         self._kind = Kind(source.type)
         self._nbytes = 0  # of packets whose frame has not come out yet
         self._count = 0  # of packets
+        self._size = 0, 0  # of the last picture
 
     def decode(self, packet: Packet[Any], events: list[Event]) -> None:
         """Decode `packet`; an empty one without a time flushes the decoder."""
-        if packet.size == 0 and packet.dts is not None:
+        if size := packet.size:
+            self._nbytes += size
+            self._count += 1
+        elif packet.dts is not None:
             return  # damaged: libav would take it for the end of the stream
-        self._nbytes += packet.size
-        self._count += packet.size > 0
-        self._take(packet, events)
+        self._take(packet, events, flushing=not size)
 
     def finish(self, events: list[Event]) -> None:
         """At the end of the input: what was kept back, then the bytes that made no frame."""
-        self._take(None, events)  # most often flushed already
+        self._take(None, events, flushing=True)  # most often flushed already
         if isinstance(self._tap, AudioTap):
             events.extend(self._tap.flush())
             self._loudness(self._tap, events)
@@ -246,7 +248,7 @@ class _Decoder:
             events.append(BytesReceived(reader.stream, reader.clock(), self._kind, self._nbytes))
             self._nbytes = 0
 
-    def _take(self, packet: Packet[Any] | None, events: list[Event]) -> None:
+    def _take(self, packet: Packet[Any] | None, events: list[Event], flushing: bool) -> None:
         try:
             frames = self._source.codec_context.decode(packet)
         except av.error.EOFError:
@@ -254,19 +256,20 @@ class _Decoder:
         except (av.FFmpegError, ValueError):
             self._drop(events)
             return
+        tap = self._tap
         for frame in frames:
-            if frame.time_base is None:
+            if flushing and frame.time_base is None:  # it comes with a packet's; to look at it costs
                 frame.time_base = self._source.time_base
             nbytes, self._nbytes = self._nbytes, 0
             try:
-                if isinstance(self._tap, VideoTap):
-                    assert isinstance(frame, av.VideoFrame)
-                    _check_size(frame.width, frame.height)
-                    events.append(self._tap.frame(frame, nbytes))
-                else:
-                    assert isinstance(frame, av.AudioFrame)
-                    events.extend(self._tap.frame(frame, nbytes))
-                    self._loudness(self._tap, events)
+                if isinstance(tap, VideoTap):
+                    if (size := (frame.width, frame.height)) != self._size:  # type: ignore[union-attr]
+                        _check_size(*size)
+                        self._size = size
+                    events.append(tap.frame(frame, nbytes))  # type: ignore[arg-type]  # the tap is of its kind
+                elif chunks := tap.frame(frame, nbytes):  # type: ignore[arg-type]
+                    events.extend(chunks)
+                    self._loudness(tap, events)
             except (av.FFmpegError, ValueError):
                 self._nbytes += nbytes
                 self._drop(events)

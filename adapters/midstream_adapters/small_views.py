@@ -20,6 +20,7 @@ from .levels import Picture
 
 _PLANAR = re.compile(r"yuv(j?4\d\dp)(?:(9|1\d)le)?")
 """libav's names of planar YUV, with the bits of a sample where they are more than eight."""
+Planes = tuple[Picture, Picture, Picture]
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 
 
@@ -29,7 +30,7 @@ class SmallView:
     __slots__ = ("_colours", "_image", "_painter", "_planes", "_turns", "full_range")
 
     def __init__(
-        self, painter: Painter, planes: list[Picture], colours: tuple[int, int], full_range: bool, turns: int
+        self, painter: Painter, planes: Planes, colours: tuple[int, int], full_range: bool, turns: int
     ) -> None:
         self._painter, self._planes, self._colours, self._turns = painter, planes, colours, turns
         self.full_range = full_range
@@ -68,6 +69,7 @@ class Sampler:
         self._painter: Painter | None = None
         self._bits = 8
         self._cuts: list[_Cut] = []
+        self._lines = 0, 0, 0
 
     def take(self, frame: av.VideoFrame, width: int, height: int, turns: int = 0) -> SmallView | None:
         """The view of `frame`, `width` by `height` samples, to be turned by `turns` quarters counterclockwise.
@@ -78,48 +80,48 @@ class Sampler:
         if form != self._form:
             self._begin(frame.format, width, height)
             self._form = form
-        painter = self._painter
-        if painter is None:
+        painter, planes = self._painter, frame.planes
+        if painter is None or len(planes) != 3:
             return None
-        planes = frame.planes
-        if len(self._cuts) != 3 or any(
-            cut.line != plane.line_size for cut, plane in zip(self._cuts, planes, strict=False)
-        ):
-            if len(planes) < 3 or min(plane.line_size for plane in planes) <= 0:  # upside down in memory
+        y, u, v = planes
+        lines = y.line_size, u.line_size, v.line_size
+        if lines != self._lines:
+            if min(lines) <= 0:  # upside down in memory
                 return None
             self._cuts = [
-                _Cut(plane, *size, self._bits) for plane, size in zip(planes[:3], painter.sizes, strict=True)
+                _Cut(plane, *size, self._bits) for plane, size in zip(planes, painter.sizes, strict=True)
             ]
-        samples = [cut(plane) for cut, plane in zip(self._cuts, planes, strict=False)]
+            self._lines = lines
+        cut_y, cut_u, cut_v = self._cuts
         colours = frame.color_range, frame.colorspace
         full = colours[0] == _FULL_RANGE or painter.full_range
-        return SmallView(painter, samples, colours, full, turns)
+        return SmallView(painter, (cut_y(y), cut_u(u), cut_v(v)), colours, full, turns)
 
     def _begin(self, form: VideoFormat, width: int, height: int) -> None:
         found = _PLANAR.fullmatch(form.name)
         self._painter = Painter(f"yuv{found[1]}", width, height) if found else None
         self._bits = int(found[2] or 8) if found else 8
-        self._cuts = []
+        self._lines = 0, 0, 0
 
 
 class _Cut:
     """Where in the memory of planes like `plane` a view's samples are: each in the middle of what it stands for."""
 
     def __init__(self, plane: VideoPlane, width: int, height: int, bits: int) -> None:
-        self.line = plane.line_size
+        line = plane.line_size
         self._bits = bits
         self._dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
         size = self._dtype.itemsize
         (across, more), (down, rest) = divmod(plane.width, width), divmod(plane.height, height)
         self._places: npt.NDArray[np.intp] | None = None
         if more or rest:  # not every so many: each has its place
-            self._shape, self._offset, self._strides = (plane.height, self.line // size), 0, (self.line, size)
+            self._shape, self._offset, self._strides = (plane.height, line // size), 0, (line, size)
             rows = (np.arange(height) * 2 + 1) * plane.height // (2 * height)
             columns = (np.arange(width) * 2 + 1) * plane.width // (2 * width)
             self._places = rows[:, None] * self._shape[1] + columns
         else:
-            self._shape, self._strides = (height, width), (down * self.line, across * size)
-            self._offset = down // 2 * self.line + across // 2 * size
+            self._shape, self._strides = (height, width), (down * line, across * size)
+            self._offset = down // 2 * line + across // 2 * size
 
     def __call__(self, plane: VideoPlane) -> Picture:
         """The samples of `plane`, in 8 bits."""
@@ -140,7 +142,7 @@ class Painter:
         )  # one for good: each new one leaks a little and has to be set up
         self.sizes = [(plane.width, plane.height) for plane in self._canvas.planes]
 
-    def paint(self, planes: list[Picture], colour_range: int, colour_space: int) -> Picture:
+    def paint(self, planes: Planes, colour_range: int, colour_space: int) -> Picture:
         """The picture of these planes; libav's numbers say how its colours are coded."""
         canvas = self._canvas
         for plane, samples in zip(canvas.planes, planes, strict=True):

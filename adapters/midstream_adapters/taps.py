@@ -6,7 +6,6 @@ A tap belongs to one elementary stream and to one thread. Importing this module 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -67,6 +66,7 @@ class VideoTap:
         # Two for good: each new one leaks a little and has to be set up.
         self._whole, self._small = VideoReformatter(), VideoReformatter()
         self._sampler = Sampler()
+        self._size = self._view_size = 0, 0
         self._before: Picture | None = None  # what the next one's motion is measured against
         self._full_range: bool | None = None
 
@@ -76,14 +76,17 @@ class VideoTap:
         Raises:
             av.FFmpegError, ValueError: libav can't convert this picture.
         """
-        turns = round(frame.rotation / 90) % 4
+        turns = round(rotation / 90) % 4 if (rotation := frame.rotation) else 0
+        size = width, height = frame.width, frame.height
+        if size != self._size:
+            self._size, self._view_size = size, view_size(width, height)
         view, luma, motion = self._view(frame, turns)
         event = VideoFrame(
             self._stream,
             self._clock(),
             view,
-            frame.width,
-            frame.height,
+            width,
+            height,
             frame.time,
             luma,
             motion,
@@ -92,7 +95,7 @@ class VideoTap:
             frame.is_corrupt,
         )
         if self._pictures:
-            upright = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
+            upright = (height, width) if turns % 2 else size
             self._pictures.show(event, Shot(*upright, partial(self._render, frame, turns), self._may_wait))
         return event
 
@@ -101,15 +104,14 @@ class VideoTap:
 
         Of planar YUV, which is nearly all video, the difference is the luma's; of other pictures, that of R, G and B.
         """
-        size = view_size(frame.width, frame.height)
-        view = self._sampler.take(frame, *size, turns)
+        view = self._sampler.take(frame, *self._view_size, turns)
         if view is not None:
             full_range = view.full_range
             before = self._before if full_range == self._full_range else None
             luma, motion = luma_levels(view.luma, before, full_range)
             self._before, self._full_range = view.luma, full_range
             return view, luma, motion
-        picture = _scaled(self._small, frame, *size, Interpolation.POINT, turns)
+        picture = _scaled(self._small, frame, *self._view_size, Interpolation.POINT, turns)
         picture.flags.writeable = False  # it is shared by everyone who keeps the event
         luma, motion = picture_levels(picture, self._before)
         self._before = picture
@@ -136,6 +138,7 @@ class AudioTap:
         self._waiting: list[tuple[AudioFrame, int]] = []
         self._waiting_samples = 0
         self._held: AudioChunk | None = None
+        self._due: list[AudioChunk] = []  # of the format before
         self._resampler: AudioResampler | None = None
         self._format: tuple[str, str, int] | None = None
         self._taken = self._given = 0  # samples of this format, in and out of the resampler
@@ -143,7 +146,7 @@ class AudioTap:
         self._told: dict[str, float | str] | None = None
         self._packer: AudioResampler | None = None
 
-    def frame(self, frame: AudioFrame, nbytes: int) -> Iterator[AudioChunk]:
+    def frame(self, frame: AudioFrame, nbytes: int) -> list[AudioChunk]:
         """The chunks that are complete now that `frame`, which took `nbytes` of the stream, is here.
 
         Raises:
@@ -151,39 +154,43 @@ class AudioTap:
         """
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._format:  # also at the start: a resampler is bound to the format of its first frame
-            yield from self.flush()
+            self._due = self.flush()  # kept for later where this frame is refused
             self._resampler = AudioResampler("flt", "mono", RATE, options=_MIX)
             self._packer = AudioResampler(frame.format.packed.name, frame.layout, frame.sample_rate)
             self._taken = self._given = 0
             self._loudness = LoudnessMeter()
             chunks = self._chunks([(frame, nbytes)])  # alone: if it is refused, so will be all others
             self._format = form
-        else:
-            self._waiting.append((frame, nbytes))
-            self._waiting_samples += frame.samples
-            # As much as there was before, up to the most: what begins is heard at once.
-            enough = self._waiting_samples >= min(self._taken, TOGETHER_S * frame.sample_rate)
-            if self._hold and not enough and not _uncounted(frame):
-                return
-            chunks = self._work()
-        yield from self._release(chunks)
+            due, self._due = self._due, []
+            return due + self._release(chunks)
+        self._waiting.append((frame, nbytes))
+        self._waiting_samples += frame.samples
+        # As much as there was before, up to the most: what begins is heard at once.
+        if (
+            self._hold
+            and self._waiting_samples < min(self._taken, TOGETHER_S * form[2])
+            and not _uncounted(frame)
+        ):
+            return []
+        return self._release(self._work())
 
     def loudness(self) -> dict[str, float | str] | None:
         """Figures of loudness, by name, when a second has passed since they were last given; else None."""
         told, self._told = self._told, None
         return told
 
-    def flush(self) -> Iterator[AudioChunk]:
+    def flush(self) -> list[AudioChunk]:
         """The chunks kept back, the last with the resampler's last samples; the next frame starts anew."""
-        yield from self._release(self._work())
+        chunks, self._due = self._due + self._release(self._work()), []
         self._told = self._loudness.read() or self._told
         tail = self._resample(None)
         self._resampler = self._format = None
         if self._held is not None:
             samples = np.concatenate([self._held.samples, tail])
             samples.flags.writeable = False
-            yield replace(self._held, samples=samples)
+            chunks.append(replace(self._held, samples=samples))
             self._held = None
+        return chunks
 
     def _release(self, chunks: list[AudioChunk]) -> list[AudioChunk]:
         """What may leave now that `chunks` are next: all, or all but the last."""

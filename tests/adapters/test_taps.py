@@ -77,6 +77,22 @@ def test_samples_are_with_the_chunk_they_were_made_of() -> None:
     assert min(np.abs(chunk.samples).max() for chunk in chunks[41:]) > 0.4
 
 
+def test_a_refused_format_loses_nothing_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    tap, given_out = AudioTap("x", time.monotonic), []
+    for frame in sounds([1024] * 10):
+        given_out += tap.frame(frame, 1)
+    good = tap._chunks
+    monkeypatch.setattr(
+        tap, "_chunks", lambda waiting: good(waiting) if waiting[0][0].rate == 48_000 else 1 / 0
+    )
+    for frame in sounds([1024] * 3, rate=32_000):
+        with pytest.raises(ZeroDivisionError):
+            tap.frame(frame, 1)
+    given_out += tap.flush()
+    assert [chunk.sample_rate for chunk in given_out] == [48_000] * 10
+    assert sum(chunk.samples.size for chunk in given_out) == pytest.approx(10 * 1024 / 3, abs=2)
+
+
 def test_what_begins_is_heard_soon_and_nothing_waits_longer_than_said() -> None:
     tap, given_out, fewest = AudioTap("x", time.monotonic), 0, 0.0
     for n, frame in enumerate(sounds([1024] * 200)):
