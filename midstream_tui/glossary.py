@@ -267,7 +267,8 @@ GLOSSARY: tuple[Term, ...] = (
         "latency",
         "p50 p90 p99",
         "ms",
-        "quantiles of a log-scale histogram, 16 buckets an octave: within 2.2 % of the true value",
+        "by nearest rank, of all turns there were (a log-scale histogram, 16 buckets an octave: within 2.2 %);"
+        " zoomed in, and where there are no turns, of those drawn",
     ),
 )
 PROVENANCE = (
