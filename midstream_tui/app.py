@@ -18,6 +18,7 @@ from .bus import Bus
 from .collector import Collector
 from .config import DEFAULT_REFRESH_MS, RecentSources, clamp_refresh
 from .deeds.export import ExportDeeds
+from .deeds.keys import KeyDeeds
 from .deeds.link import LinkDeeds
 from .deeds.streams import StreamDeeds
 from .deeds.toasts import ToastDeeds
@@ -57,7 +58,7 @@ mend()
 hasten()
 
 
-class MidStreamApp(ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
+class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):
     """The dashboard over a `Hub`. Sources named in `sources` are opened once the screen stands.
 
     `settings` are the user's; see `keymap.keymap_problems` for what can be wrong with keys.

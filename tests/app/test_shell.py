@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.command import CommandPalette
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input, OptionList
 
@@ -462,6 +463,21 @@ async def test_the_palette_opens_again_while_the_one_before_is_still_leaving(pil
     await pilot.pause()
     await pilot.press("escape")
     assert not isinstance(app.screen, CommandPalette)
+
+
+@pytest.mark.parametrize("turns", [0, 3, 8])
+async def test_a_key_waits_until_the_screen_that_gets_it_is_mounted(pilot: Pilot[None], turns: int) -> None:
+    """Keys go to the focused widget first: one that comes back from there may meet a screen that is newer."""
+    app = pilot.app
+    for key in ("z", "v", "escape"):
+        app.push_screen(OverviewScreen())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        event = Key(key, None)
+        event._set_forwarded()
+        await app.on_event(event)
+    await pilot.pause()
+    assert [type(screen) for screen in app.screen_stack].count(OverviewScreen) == 2
 
 
 async def test_a_command_is_run_from_the_palette_by_keys(pilot: Pilot[None]) -> None:

@@ -1,0 +1,28 @@
+"""Keys of a quick hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual.events import Event, Key
+
+from .base import Deeds
+
+PATIENCE = 1.0
+"""Seconds that a key waits for its screen."""
+
+
+class KeyDeeds(Deeds):
+    """A key waits until the screen that it is meant for is mounted: what its action works on is not there before.
+
+    A key goes to the focused widget first. Under load it comes back to the app's bindings after the next screen was
+    pushed, and would call an action of that one before it stands, which ends the app.
+    """
+
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key):
+            loop = asyncio.get_running_loop()
+            until = loop.time() + PATIENCE
+            while self.screen_stack and not self.screen_stack[-1].is_mounted and loop.time() < until:
+                await asyncio.sleep(0.005)  # noqa: ASYNC110  (its event is Textual's own)
+        await super().on_event(event)
