@@ -176,21 +176,30 @@ async def test_offers_that_are_refused_whole() -> None:
         pc.addTransceiver("video", direction="sendonly")
         text = await offer(pc)
         await pc.close()
-        for wrong, status in (
-            ("", 400),
-            ("v=0\r\n", 400),
-            (text.replace("a=mid:0\r\n", ""), 400),
-            (text.replace("a=ice-pwd", "a=ice-xyz"), 400),
-            (text.replace("a=setup:actpass", "a=setup:nonsense"), 400),
-            (text.replace("a=fingerprint", "a=xyz"), 400),
-            (text.replace("a=sendonly", "a=recvonly"), 422),
-            (text.replace("m=video", "m=application"), 422),
-            (text.replace("a=rtcp-mux\r\n", ""), 422),
-            (text.replace("VP8", "AV1").replace("H264", "H265"), 422),
-            (text + "a=rtpmap:1 X/1\r\n" * 200, 400),
+        port = text.partition("m=video ")[2].partition(" ")[0]
+        section = text[text.index("m=video") :]
+        for wrong, status, why in (
+            ("", 400, ""),
+            ("v=0\r\n", 400, ""),
+            (text.replace("a=mid:0\r\n", ""), 400, "a=mid"),
+            (text + section, 400, "each its own"),
+            (text + section.replace("a=mid:0", "a=mid:1"), 422, "more than one video track"),
+            (text.replace("a=ice-pwd", "a=ice-xyz"), 400, "no ICE user name"),
+            (text.replace("a=ice-pwd:", "a=ice-pwd:" + "x" * 256), 400, "too long"),
+            (text.replace("a=setup:actpass", "a=setup:nonsense"), 400, ""),
+            (text.replace("a=fingerprint", "a=xyz"), 400, "no DTLS fingerprint"),
+            (text.replace("a=fingerprint:sha-", "a=fingerprint:md-"), 400, "no DTLS fingerprint"),
+            (text.replace("a=sendonly", "a=recvonly"), 422, "nothing would be sent"),
+            (text.replace("m=video", "m=application"), 422, "audio and video only"),
+            (text.replace(f"m=video {port} ", "m=video 0 "), 422, "a rejected video section"),
+            (text.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), 422, "profile RTP/AVP"),
+            (text.replace("a=rtcp-mux\r\n", ""), 422, "no a=rtcp-mux"),
+            (text.replace("VP8", "AV1").replace("H264", "H265"), 422, ""),
+            (text + "a=rtpmap:1 X/1\r\n" * 200, 400, ""),
         ):
             response = await http.post(url, content=wrong, headers=SDP)
             assert response.status_code == status, (response.status_code, response.text, wrong[:200])
+            assert why in response.text
         assert (await http.post(url, content=b"v=0\r\n\xff", headers=SDP)).status_code == 400
         assert not listener._sessions
         assert {e.stream for e in sink.events} == {"whip"}  # nothing was opened
