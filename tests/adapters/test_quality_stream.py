@@ -29,6 +29,7 @@ from midstream_adapters.events import (
     VideoFrame,
 )
 from midstream_adapters.quality import QualitySink
+from midstream_adapters.quality_sound import dbfs
 from midstream_adapters.quality_stream import StreamQuality
 from tests.adapters.recorder import FakeTime, Recorder
 
@@ -210,6 +211,24 @@ def test_a_stall_is_said_while_nothing_comes_and_ends_with_the_next_frame() -> N
     [over] = impairments(quality.take(picture(50, at=now + 3.0)))
     assert over.ended == over.began == stall.began  # late, but nothing of it is missing
     assert over.figures["stalled_s"] == pytest.approx(3.0)
+
+
+def test_a_stall_that_nobody_watched_is_said_when_it_is_over() -> None:
+    quality = StreamQuality("s", live=True)
+    for n in range(50):
+        quality.take(picture(n))
+    began, over = impairments(quality.take(picture(50, at=49 * STEP + 3.0)))
+    assert (began.what, began.ended, began.blame) == ("stall", None, Blame.NETWORK)
+    assert over.ended == over.began == began.began
+    assert over.figures["stalled_s"] == pytest.approx(3.0)
+    assert not impairments(quality.take(picture(51, at=49 * STEP + 3.9)))  # 0.9 s is none
+
+
+@pytest.mark.parametrize(
+    ("level", "told"), [(0.0, -120.0), (1e-9, -120.0), (0.001, -60.0), (1.0, 0.0), (2.0, 6.02)]
+)
+def test_levels_in_db_of_full_scale(level: float, told: float) -> None:
+    assert dbfs(level) == pytest.approx(told, abs=0.01)
 
 
 def test_a_stall_ends_with_the_connection() -> None:
