@@ -227,7 +227,8 @@ def _came(kind: SourceKind, stream: StreamState, about: str, after: float, of: K
     what = {Kind.VIDEO: "frame", Kind.AUDIO: "sound"}.get(of, _FIRST.get(kind, "text"))
     name = OPENED[kind]
     if of is not Kind.TEXT:
-        about = about or _media(stream)
+        # As `MediaInfo` says it, without the container's name, which is libav's own.
+        about = (about.partition(": ")[2] or about).replace(" + ", ", ") or _media(stream)
         name = f"{name}, {about}" if name and name.lower() not in about.lower() else about
     word = "readable" if stream.provenance == Provenance.FILE else "reachable"
     return _found("good", word, f"{name}, first {what} {max(0.0, after):.2f} s")

@@ -102,9 +102,11 @@ class Probes:
             return Content.styled(f"{glyphs.STATES['connecting'].sign} {said}", COLOURS["warning"])
         if probe.found is None:  # it was cancelled
             return None
+        found, ink = probe.found, COLOURS[probe.found.level]
         return Content.assemble(
-            (f"{SIGNS[probe.found.level]} {plain(probe.found.text)}", COLOURS[probe.found.level]),
-            (f" · {_age(self._clock() - probe.at)}", COLOURS["muted"]),
+            (f"{SIGNS[found.level]} {plain(found.word)}", ink),
+            (_age(self._clock() - probe.at), COLOURS["muted"]),
+            (f": {plain(found.said)}", ink),
         )
 
     # -- the end
@@ -125,7 +127,7 @@ class Probes:
 
 
 def _age(seconds: float) -> str:
-    """How long ago, in steps: the list is not to flicker."""
+    """How long ago, in steps: the list is not to flicker. Nothing for what was found just now."""
     if seconds < 10:
-        return "just now"
-    return f"{seconds // 10 * 10:.0f} s ago" if seconds < 60 else f"{seconds // 60:.0f} min ago"
+        return ""
+    return f", {seconds // 10 * 10:.0f} s ago" if seconds < 60 else f", {seconds // 60:.0f} min ago"

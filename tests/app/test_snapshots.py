@@ -185,7 +185,7 @@ FOUND = {
     "https://tv.example/x.m3u8": Reach(
         "good",
         "reachable",
-        "HLS, 1280x720, mpegts: h264 1280x720 30 fps + aac 48 kHz 2 ch, first frame 0.31 s",
+        "HLS, h264 1280x720 30 fps, aac 48 kHz 2 ch, first frame 0.31 s",
     ),
     "https://api.example/events": Reach("warning", "needs a key", "HTTP 401 Unauthorized"),
     "ws://127.0.0.1:9/": Reach("error", "refused", "nothing listens on 127.0.0.1:9"),
