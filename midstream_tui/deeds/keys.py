@@ -23,6 +23,7 @@ class KeyDeeds(Deeds):
         if isinstance(event, Key):
             loop = asyncio.get_running_loop()
             until = loop.time() + PATIENCE
-            while self.screen_stack and not self.screen_stack[-1].is_mounted and loop.time() < until:
-                await asyncio.sleep(0.005)  # noqa: ASYNC110  (its event is Textual's own)
+            # Polled, for the event that tells is Textual's own.
+            while loop.time() < until and self.screen_stack and not self.screen_stack[-1].is_mounted:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
         await super().on_event(event)
