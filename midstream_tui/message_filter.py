@@ -147,7 +147,7 @@ class MessageFilter:
     def note(self) -> str:
         """What the user has to know of it; empty when it works as asked."""
         if self.stopped:
-            return f"too slow: pattern stopped after {SLOW * 1000:.0f} ms, what it should hide is shown"
+            return f"too slow: pattern stopped after {SLOW * 1000:.0f} ms, hides nothing"
         return "too slow to mark what is found" if self.mark is not None and self.mark.dull else ""
 
     def keeps(self, stream: str, role: str, text: str) -> bool:
