@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from midstream_adapters.events import Impairment, Kind
 
 KEEP = 64
+STALLED = "stalled_s"
+"""The figure of what has no length in media time, for no media came: how long that was."""
 MOST_OPEN = 64
 
 
 @dataclass(slots=True)
 class Count:
-    """How often one thing went wrong, and for how long altogether (seconds of media time)."""
+    """How often one thing went wrong, and for how long altogether (seconds)."""
 
     times: int = 0
     seconds: float = 0.0
+
+
+def length(event: Impairment) -> float:
+    """Seconds that an impairment lasted that is over: of media time, or in which none came."""
+    if isinstance(stalled := event.figures.get(STALLED), int | float):
+        return float(stalled)
+    return max(0.0, (event.began if event.ended is None else event.ended) - event.began)
 
 
 @dataclass(slots=True)
@@ -38,7 +47,7 @@ class Impairments:
             count.times += 1
             self.times[event.kind] += 1
         if event.ended is not None:
-            count.seconds += max(0.0, event.ended - event.began)
+            count.seconds += length(event)
             self.past.append(event)
             return
         self.open[key] = event

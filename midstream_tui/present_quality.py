@@ -5,6 +5,7 @@ from __future__ import annotations
 from midstream_adapters.events import Kind
 from midstream_widgets.views import Flaw
 
+from .impairments import length
 from .tally import Tally
 
 _OWN = ("loudness_", "true_peak_", "clipped_", "av_offset_", "decode_errors", "container")
@@ -39,7 +40,7 @@ def last_flaw(tally: Tally) -> Flaw | None:
     if not past:
         return None
     event = past[-1]
-    seconds = (event.ended or event.began) - event.began
+    seconds = length(event)
     return Flaw(event.what, str(event.blame), round(seconds, 1) if seconds else None)
 
 

@@ -23,7 +23,7 @@ class ImpairmentState:
 
 @dataclass(frozen=True, slots=True)
 class QualityCount:
-    """How often one thing was wrong, of which ``open`` still are, and the seconds of media of those that are over."""
+    """How often one thing was wrong, of which ``open`` still are, and the seconds of those that are over."""
 
     times: int
     seconds: float

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 MOST_STREAMS = 256
 """Streams of one source that are watched; of more only the first."""
 IDLE_EVERY = 0.25
+LATE = 0.5
+"""Seconds by which a look that comes later than meant tells of this machine: what came meanwhile is not seen yet."""
 _WATCHED = (VideoFrame, AudioChunk, Dropped, Figures, StateChanged)
 _MEDIA = (VideoFrame, AudioChunk)
 _LIVE = ("rtmp", "rtsp", "udp", "whip", "whep", "webrtc")
@@ -86,8 +88,12 @@ class QualitySink:
 
     async def watch(self) -> None:
         """Look every `IDLE_EVERY` seconds for what has ceased to arrive; returns at once where nobody can tell."""
+        loop = asyncio.get_running_loop()
         while self._live:
+            meant = loop.time() + IDLE_EVERY
             await asyncio.sleep(IDLE_EVERY)  # not the injected sleep: nothing here is paced by it
+            if loop.time() - meant > LATE:
+                continue
             with self._lock:
                 said = [each for quality in self._streams.values() for each in quality.idle(self._clock())]
             for each in said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
@@ -31,7 +32,7 @@ from midstream_adapters.events import (
 from midstream_adapters.quality import QualitySink
 from midstream_adapters.quality_sound import dbfs
 from midstream_adapters.quality_stream import StreamQuality
-from tests.adapters.recorder import FakeTime, Recorder
+from tests.adapters.recorder import FakeTime, Recorder, until
 
 STEP = 0.04
 RNG = np.random.default_rng(1)
@@ -335,3 +336,22 @@ async def test_streams_of_one_source_are_told_apart_and_bounded(monkeypatch: pyt
             quality.emit(replace(frame, stream=name))
     assert {e.stream for e in sink.of(Impairment)} == {"a", "b"}
     assert len(sink.frames) == 180
+
+
+async def test_a_look_that_comes_late_itself_says_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the loop stood still, frames waited for it: that is nobody's stall but ours."""
+    monkeypatch.setattr("midstream_adapters.quality.IDLE_EVERY", 0.02)
+    monkeypatch.setattr("midstream_adapters.quality.LATE", 0.05)
+    sink, now = Recorder(), [0.0]
+    quality = QualitySink(sink, StreamInfo("s", "rtmp://x", frozenset(), Provenance.LIVE), lambda: now[0])
+    for n in range(50):
+        quality.emit(picture(n))
+    watching = asyncio.create_task(quality.watch())
+    await asyncio.sleep(0.01)
+    now[0] = 49 * STEP + 1.5
+    time.sleep(0.15)  # noqa: ASYNC251  the loop is blocked
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not sink.of(Impairment)
+    await until(lambda: sink.of(Impairment))  # nothing came in the next turn either
+    watching.cancel()

@@ -82,6 +82,9 @@ def test_a_stall_lasts_in_real_time_for_no_media_comes(session: Session, clock: 
     session.apply(flaw("stall", Kind.VIDEO, 12.0, None, stalled_s=1.2))
     clock.now += 5
     assert status_view(session, clock.now).lines[0].flaws == (Flaw("stall", "network", 6.0),)
+    session.apply(flaw("stall", Kind.VIDEO, 12.0, 12.0, stalled_s=7.5))  # late, but nothing of it is missing
+    assert session.state().streams["cam"].quality["stall"].seconds == 7.5
+    assert status_view(session, clock.now).lines[0].last_flaw == Flaw("stall", "network", 7.5)
 
 
 def test_a_stream_that_is_over_has_no_flaw_any_more(session: Session, clock: Clock) -> None:
