@@ -205,6 +205,13 @@ class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, Toa
             self.paint_title(now)
             self._paint_panels(now)
 
+    def feed(self, screen: LiveScreen) -> None:
+        """Give a screen that is about to be painted for the first time its views."""
+        now = self.hub.options.clock()
+        if screen is self.live_screen:
+            self.paint_title(now)
+        screen.paint(set(Area), self.moment(now), frozen=self.paused_at is not None)
+
     def moment(self, now: float) -> Moment:
         """What views are made from."""
         return Moment(

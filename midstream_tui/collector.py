@@ -10,7 +10,7 @@ import gc
 import time
 from collections.abc import Callable
 
-THRESHOLDS = (10_000, 10, 50)
+THRESHOLDS = (2_000, 5, 1_000)
 """Objects more than at the last look; such looks until the older ones are walked; such walks until all is walked."""
 EVERY = 30.0
 """Seconds between two walks over all that came since the start."""

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
-from textual.events import Resize
+from textual.events import Resize, ScreenResume
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.visual import Visual
+
+from .laid_out import skip_if_laid_out
 
 if TYPE_CHECKING:
     from textual.color import Color
@@ -89,6 +91,7 @@ class Backdropped:
     """Goes before a modal screen's class. No `Screen`: styles are inherited from the first base that is one."""
 
     _backdrop: Backdrop | None = None
+    _new = True
 
     def render(self) -> Any:
         screen = cast("Screen[object]", self)
@@ -99,10 +102,14 @@ class Backdropped:
         return self._backdrop
 
     async def _on_resize(self, event: Resize) -> None:
-        """A screen is told of the size that it was just laid out for, and lays itself and those below out once more."""
-        if event.size == cast("Screen[object]", self)._compositor.size:
-            event.stop()
-            event.prevent_default()
+        skip_if_laid_out(cast("Screen[object]", self), event)
+
+    def _on_screen_resume(self, event: ScreenResume) -> None:
+        if (
+            self._new and not cast("Screen[object]", self).css_path
+        ):  # which is read after the widgets got their styles
+            event.refresh_styles = False
+        self._new = False
 
 
 class Dialog(Backdropped, ModalScreen[T]):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.events import Resize
+from textual.events import Resize, ScreenResume
+from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
 from midstream_tui.bindings import DIGITS, LIVE
-from midstream_tui.layouts import Layout
+from midstream_tui.layouts import Layout, size_class
 from midstream_tui.session import Area, Session
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import fit
 
 from .key_line import KeyLine
+from .laid_out import skip_if_laid_out
 from .panel_grid import PanelGrid
 from .title import TitleLine
 
@@ -54,6 +56,13 @@ class Feed:
         return cls(frozenset(areas), view)
 
 
+@runtime_checkable
+class Feeder(Protocol):
+    """An app that gives a screen its views before the first paint."""
+
+    def feed(self, screen: LiveScreen) -> None: ...
+
+
 class LiveScreen(Screen[None]):
     """A subclass gives its panels, their feeds by panel id, and its layouts.
 
@@ -82,6 +91,8 @@ class LiveScreen(Screen[None]):
         self._panels: dict[str, Panel] = {}  # found once, used fifteen times a second
         self._feeds: Mapping[str, Feed] = {}
         self._fed: set[str] = set()
+        self._fresh = False
+        self._settled: Size | None = None
         self.place = self.PLACE
 
     @property
@@ -98,36 +109,54 @@ class LiveScreen(Screen[None]):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        yield TitleLine(id="title")
-        yield PanelGrid(self.layouts, *self.panels(), id="panels")
+        self.title_line = TitleLine(id="title")
+        self.title_line.place = self.place
+        self._panels = {panel.id: panel for panel in self.panels() if panel.id}
+        self._feeds = self.feeds()
+        self.grid = PanelGrid(self.layouts, *self._panels.values(), id="panels")
+        listed = self.grid.lines.panels(size_class(self.app.size.width))
+        for number, (name, panel) in enumerate(self._panels.items(), 1):
+            panel.display = name in listed
+            if number <= len(DIGITS):
+                panel.border_title = Content.assemble((f"{number % 10} ", "$text-muted"), panel.TITLE)
+        if isinstance(
+            self.app, Feeder
+        ):  # before they get their styles: the first paint would show empty panels
+            self.app.feed(self)
+            self._fresh = True
+        yield self.title_line
+        yield self.grid
         yield Static(id="too-small", markup=False)
         yield KeyLine()
 
     def on_mount(self) -> None:
-        self.title_line = self.query_one(TitleLine)
-        self.title_line.place = self.place
-        self.grid = self.query_one(PanelGrid)
-        self._panels = {panel.id: panel for panel in self.grid.query(LinePanel) if panel.id}
-        self._feeds = self.feeds()
-        for number, panel in enumerate(self._panels.values(), 1):
-            if number <= len(DIGITS):
-                panel.border_title = Content.assemble((f"{number % 10} ", "$text-muted"), panel.TITLE)
-        self.grid.settle()
+        self._settle(self.app.size)
 
-    def on_screen_resume(self) -> None:
-        self.post_message(self.Shown())
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        if self._fresh:
+            self._fresh = event.refresh_styles = False  # it was fed, and got its styles, a moment ago
+        else:
+            self.post_message(self.Shown())
 
     def on_resize(self, event: Resize) -> None:
-        small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
+        if skip_if_laid_out(self, event) and event.size == self._settled:
+            return
+        self._settle(event.size)
+        if self.stands:  # another size class may show other panels
+            self.post_message(self.Shown())
+
+    def _settle(self, size: Size) -> None:
+        """Show what there is room for."""
+        self._settled = size
+        small = size.width < LEAST[0] or size.height < LEAST[1]
         self.set_class(small, "-small")
         if small:
             self.query_one("#too-small", Static).update(
-                f"{event.size.width}x{event.size.height} is too small to show all: "
+                f"{size.width}x{size.height} is too small to show all: "
                 f"{LEAST[0]}x{LEAST[1]} is the least. Tab walks through the panels."
             )
-        if self.stands:  # another size class may show other panels
+        if self.stands:
             self.grid.settle()
-            self.post_message(self.Shown())
 
     @property
     def stands(self) -> bool:

@@ -189,7 +189,10 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         self._badge = badge
         text = plain(" · ".join(filter(None, badge)))
         self.border_subtitle = Content(text) if text.strip() else None
-        self.set_class(provenance_style(badge[1]) == "warning", "-untrue")
+        untrue = provenance_style(badge[1]) == "warning"
+        self.set_class(
+            untrue, "-untrue", update=self.is_attached
+        )  # else it gets its styles when it is mounted
 
     def render_line(self, y: int) -> Strip:
         size = self.size
