@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from midstream_widgets import formats as f
+
 from .alert_rules import BUILT_IN, Rule
 from .figures import FIGURES
 
@@ -42,7 +44,7 @@ class Alert:
         figure = FIGURES[self.figure]
         if figure.mode == "flag":
             return figure.about.removeprefix("1 while ")
-        return f"{self.figure} {self.value:.4g}, limit {self.threshold:.4g}: {figure.about}"
+        return f"{self.figure} {f.figure(self.value)}, limit {f.figure(self.threshold)}: {figure.about}"
 
     @property
     def text(self) -> str:

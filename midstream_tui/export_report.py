@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from midstream_adapters.redact import redact
+from midstream_widgets import formats as f
 
 from .alerts import Alert
 from .glossary import GLOSSARY
@@ -79,7 +80,7 @@ def _state(stream: StreamState) -> str:
 
 def _stream(name: str, stream: StreamState) -> Iterator[str]:
     said = [f"- state: {_state(stream)}{f': {text(stream.reason)}' if stream.reason else ''}"]
-    said += [f"- {text(key)}: {text(str(value))}" for key, value in stream.figures.items()]
+    said += [f"- {text(key)}: {text(f.figure(value))}" for key, value in stream.figures.items()]
     for observable, verdict in stream.observables.items():
         exponent = ""
         if verdict.lyapunov_exponent is not None:

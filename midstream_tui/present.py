@@ -10,6 +10,7 @@ from itertools import islice
 
 from midstream_adapters.events import Kind, Provenance, State
 from midstream_analysis.report import Attractor, ConversationReport
+from midstream_widgets import formats as f
 from midstream_widgets.views import (
     MessageLine,
     MessagesView,
@@ -223,7 +224,7 @@ def _told(tally: Tally) -> str:
     if tally.over or tally.said is State.RECONNECTING:
         return tally.reason
     figures = [
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {f.figure(value)}"
         for name, value in tally.figures.items()
         if not elsewhere(name) and name not in (VISION, SPEECH, LAG)
     ]

@@ -189,7 +189,7 @@ def _trouble(tally: Tally, now: float) -> list[Fact]:
 def _figures(tally: Tally) -> list[Fact]:
     """What the source says of itself, as it words it."""
     return [
-        Fact(name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else str(value))
+        Fact(name.replace("_", " "), f.figure(value))
         for name, value in list(tally.figures.items())[:_MOST_FIGURES]
         if name != DURATION
     ]

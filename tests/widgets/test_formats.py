@@ -130,3 +130,12 @@ def test_a_size_is_short_and_within_two_per_cent(value: float) -> None:
     power = ("B", "KB", "MB", "GB", "TB", "PB", "EB").index(unit)
     assert len(number) <= 4
     assert float(number) * 1000.0**power == pytest.approx(value, rel=0.051, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(873322.667, "873,323"), (0.0018361, "0.001836"), (12.0, "12"), (999.96, "1000"), (6, "6"), ("h264", "h264"),
+     (1500, "1500"), (-1234.5, "-1,234"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_a_figure_of_somebody_else_is_readable(value: float | str, text: str) -> None:
+    assert f.figure(value) == text

@@ -24,6 +24,13 @@ def count(value: Number, estimated: bool = False) -> str:
     return f"{'~' if estimated else ''}{round(value):,}"
 
 
+def figure(value: float | str) -> str:
+    """A figure that somebody else named, unit and all: four digits, but never "8.73e+05"."""
+    if isinstance(value, str | int):
+        return str(value)
+    return f"{value:,.0f}" if isfinite(value) and abs(value) >= 1000 else f"{value:.4g}"
+
+
 def _scaled(value: float, units: tuple[str, ...]) -> str:
     """``value`` in the first unit that keeps it below 1000, one decimal below 100: "1.5 MB", "180 MB"."""
     power = 0
