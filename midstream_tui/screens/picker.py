@@ -26,7 +26,7 @@ from midstream_tui.screens.probing import COLOURS, Probes, Reacher
 from midstream_widgets import glyphs
 from midstream_widgets.lines import plain
 
-_WIDTH = 84
+_WIDTH = 104
 """Cells of the box at most, as `picker.tcss` has it."""
 _LIST = 12
 """Rows of the list at most, but where there is room for half as many kinds beside it."""
