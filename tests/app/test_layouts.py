@@ -87,3 +87,18 @@ def test_the_detail_has_layouts_for_every_kind(kinds: tuple[str, ...]) -> None:
     layouts = of_detail(kinds)
     assert len({layout.name for layout in layouts}) == len(layouts) >= 3
     assert "facts" in layouts[0].panels("normal")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "names"),
+    [
+        ((), "at a glance, turns, dynamics, words"),
+        (("text",), "at a glance, turns, dynamics, words"),
+        (("audio",), "at a glance, sound, dynamics"),
+        (("video",), "at a glance, picture, dynamics"),
+        (("audio", "video"), "at a glance, picture, sound, dynamics"),
+        (("audio", "text"), "at a glance, sound, dynamics, turns, words"),
+    ],
+)
+def test_the_detail_has_no_layout_for_what_is_not_carried(kinds: tuple[str, ...], names: str) -> None:
+    assert ", ".join(layout.name for layout in of_detail(kinds)) == names

@@ -170,6 +170,17 @@ def test_what_was_searched_is_not_searched_again_unless_it_grows() -> None:
     assert [m.text for m in feed.view(session).messages] == ["grown"]
 
 
+def test_what_has_left_the_transcript_is_forgotten() -> None:
+    feed, session = LogFeed(clock=lambda: 0.0), filled(0)
+    for n in range(4 * KEEP):
+        session.apply(TextChunk("s", 0.0, f"message {n}", "user"))
+        if n % 50 == 0:
+            feed.view(session)
+    assert KEEP <= len(feed._lines) <= 2 * KEEP + 64
+    assert len(feed._kept) <= 2 * KEEP + 64
+    assert [m.text for m in feed.view(session).messages[-1:]] == [f"message {4 * KEEP - 1}"]
+
+
 def test_moves_of_the_report_stand_with_their_messages() -> None:
     session = filled(KEEP + 10)
     moves = {5: "greeting", KEEP + 9: "question", KEEP + 99: "answer"}
