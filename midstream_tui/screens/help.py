@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
 
 from midstream_tui.bindings import HELP
 from midstream_tui.glossary import PROVENANCE, terms
 from midstream_widgets.line_panel import LinePanel
 
 from .dialog import Dialog
+from .page import Page
 
 _KEYS = 20
 _NAME = 20
@@ -47,13 +47,13 @@ class HelpScreen(Dialog[None]):
         with VerticalScroll(id="page") as page:
             page.border_title = Content(f"Help: {place}" if place else "Help")
             page.border_subtitle = Content("escape: back")
-            yield Static(self._page())
+            yield Page(self._page())
 
     def action_scroll(self, to: str) -> None:
         """Scroll the page: ``up``, ``down``, ``home``, ``end``, ``page_up`` or ``page_down``."""
         getattr(self.query_one("#page"), f"scroll_{to}")(animate=False)
 
-    def _page(self) -> Content:
+    def _page(self) -> list[Content]:
         lines: list[Content] = []
         for title, bindings in self._groups():
             lines += [Content.styled(title, "bold $text-primary"), *bindings, Content("")]
@@ -67,7 +67,7 @@ class HelpScreen(Dialog[None]):
                     (f"{term.name:<{_NAME}} ", "$text-accent"), term.meaning, (unit + source, "$text-muted")
                 )
             )
-        return Content("\n").join([*lines, Content(""), *map(Content, PROVENANCE)])
+        return [*lines, Content(""), *map(Content, PROVENANCE)]
 
     def _groups(self) -> list[tuple[str, list[Content]]]:
         """Keys of the focused panel, of the screen and of the program, as they are mapped now."""

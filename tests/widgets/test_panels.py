@@ -88,6 +88,32 @@ async def test_only_rows_that_differ_are_repainted() -> None:
         assert app.lines[11].strip() == "Refresh: 100ms"
 
 
+@pytest.mark.parametrize("no_color", [False, True])
+@pytest.mark.parametrize("theme", ["midstream", "ansi-dark"])
+@pytest.mark.parametrize(("kind", "view"), PANELS)
+async def test_a_row_repainted_alone_is_as_textual_paints_it(
+    kind: type[LinePanel[Any]], view: object, theme: str, no_color: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    panel = kind()
+    app = Alone(panel, 60, 16, theme)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for shown in (view, kind().view, view):
+            panel.view = shown
+            await pilot.pause()
+            region = panel.outer_size.region
+            panel.render_lines(region)
+            before = panel._painted_crop
+            panel.refresh(panel.size.region)  # every row, but not the borders
+            assert panel._painted_crop == before
+            assert all(panel._paint_row(y, region) for y in range(1, region.height - 1))
+            quick = [list(strip) for strip in panel.render_lines(region)]
+            panel.refresh()
+            assert quick == [list(strip) for strip in panel.render_lines(region)]
+
+
 async def test_a_panel_paints_what_it_was_given_before_it_was_mounted_and_while_it_was_hidden() -> None:
     panel = SystemMetrics()
     panel.view = SYSTEM

@@ -219,12 +219,32 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         """Textual asks every visible widget for all its lines whenever one of them changed: keep what is still true."""
         if crop != self._painted_crop:
             self._painted, self._painted_crop = super().render_lines(crop), crop
-        elif stale := [y for y in self._stale if crop.y <= y < crop.bottom]:
-            first, last = min(stale), max(stale) + 1
+        elif left := [y for y in self._stale if crop.y <= y < crop.bottom and not self._paint_row(y, crop)]:
+            first, last = min(left), max(left) + 1
             fresh = super().render_lines(Region(crop.x, first, crop.width, last - first))
             self._painted[first - crop.y : last - crop.y] = fresh
         self._stale.clear()
         return self._painted
+
+    def _paint_row(self, y: int, crop: Region) -> bool:
+        """Put a new row, line `y` of the widget, between the borders that stand there; False where that can't be done.
+
+        Textual makes both borders and the padding anew for every line, which is half of what a line costs.
+        """
+        content, width = self.content_region, self.outer_size.width
+        row, left = y - self.content_offset.y, self.content_offset.x
+        before = self._painted[y - crop.y]
+        plain = not self.styles.tint.a and self.opacity == self.styles.text_opacity == 1.0
+        if not (0 <= row < content.height and crop.column_span == (0, width) and plain):
+            return False
+        strip, background = self.render_line(row), self.background_colors[1]
+        if strip.cell_length != content.width or before.cell_length != width:
+            return False
+        for each in self.get_line_filters():
+            strip = strip.apply_filter(each, background)
+        around = (before.crop(0, left), strip, before.crop(left + content.width, width))
+        self._painted[y - crop.y] = Strip([segment for part in around for segment in part], width)
+        return True
 
     def _strip(self, row: Row, width: int) -> Strip:
         row = fit(row, width)
