@@ -234,7 +234,7 @@ def test_tokens_join_to_the_text(text: str) -> None:
 
 async def test_same_seed_and_clock_give_the_same_events() -> None:
     def plain(events: list[Event]) -> list[object]:
-        skip = {"image", "samples"}
+        skip = {"view", "samples"}
         return [
             (type(e), *(getattr(e, name) for name in e.__dataclass_fields__ if name not in skip))
             for e in events
