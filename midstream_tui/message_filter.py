@@ -55,7 +55,7 @@ class Sought:
     @classmethod
     def expression(cls, text: str) -> Sought:
         """Raises ValueError, with one line, where `text` is no regular expression or counts too high."""
-        import regex  # costs 20 ms, and few look for expressions
+        import regex  # costs 50 ms: the screen has it loaded by a thread
 
         counts = (max(int(low or 0), int(high or 0), 1) for low, high in _COUNT.findall(text))
         if math.prod(counts) > MOST_REPEATS:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
+from importlib import import_module
 from typing import ClassVar
 
 from textual import on
@@ -108,6 +110,9 @@ class LogScreen(LiveScreen):
         self.notify(f"Copied the {event.what}{cut}", markup=False, timeout=3)
 
     def action_filter(self) -> None:
+        self.run_worker(
+            partial(import_module, "regex"), thread=True, exit_on_error=False
+        )  # before it is needed
         self._entry.add_class("-open")
         self.set_focus(self._entry)
 
