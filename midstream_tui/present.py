@@ -62,7 +62,9 @@ def system_view(
         messages=session.transcript.total,
         tokens=session.tokens,
         tokens_estimated=session.tokens_estimated,
-        tokens_per_s=_coarse(session.token_rate.rate(now)) if session.tokens else None,
+        tokens_per_s=_coarse(session.token_rate.rate(now))
+        if any(tally.tokens and not tally.over for tally in tallies)
+        else None,
         fps=_coarse(session.fps(now)),
         latency_ms=milliseconds(processing.quantile(0.5)),
         latency_p99_ms=milliseconds(processing.quantile(0.99)),

@@ -23,7 +23,7 @@ from midstream_adapters.events import (
     Usage,
 )
 from midstream_analysis.report import AnalysisReport, Attractor, Classification, LyapunovFit, SeriesReport
-from midstream_tui.present import summary, temporal_view
+from midstream_tui.present import summary, system_view, temporal_view
 from midstream_tui.probe import complaint
 from midstream_tui.session import MOST_STREAMS, Area, Session
 from midstream_tui.state import DashboardState
@@ -212,6 +212,15 @@ def test_what_this_end_asks_is_no_rate_of_what_comes(session: Session, clock: Fa
     assert session.token_rate.rate(now) == pytest.approx(10.0, rel=0.05)
     assert session.streams["llm"].token_rate.rate(now) == pytest.approx(10.0, rel=0.05)
     assert session.tokens > 250
+
+
+def test_what_is_over_has_no_rate_of_tokens(session: Session, clock: FakeClock) -> None:
+    session.apply(opened("a", clock.now))
+    for _ in range(20):
+        session.apply(TextChunk("a", clock.advance(0.1), "word ", tokens=1))
+    assert system_view(session, clock.now).tokens_per_s == pytest.approx(10.0, rel=0.1)
+    session.apply(StateChanged("a", clock.now, State.ENDED))
+    assert system_view(session, clock.now).tokens_per_s is None
 
 
 def test_what_is_over_is_not_counted_as_live(session: Session, clock: FakeClock) -> None:
