@@ -38,8 +38,9 @@ class Line(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Line:
-        """From ``"12 system temporal:2"``: rows (``*`` what is left, ``*6`` six at least), then panels with their shares
-        (1 unless told).
+        """From ``"12 system temporal:2"``: rows, then panels with their shares (1 unless told).
+
+        Rows are ``*`` for what is left, ``*6`` for six of it at least.
         """
         rows, *names = text.split()
         cells = [name.partition(":") for name in names]

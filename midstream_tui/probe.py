@@ -37,7 +37,7 @@ async def measure(
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
 
     The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
-    not known by then is None. Setting `stop` ends the watching early, and so does `enough`, which is asked at every tick.
+    not known by then is None. Setting `stop` ends the watching early, as does `enough`, which is asked at every tick.
     `rules` are judged once a second (see `Alerts`).
 
     Raises:
