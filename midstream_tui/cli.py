@@ -31,9 +31,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _Parser(f"midstream-tui {name}".strip(), description=command.ABOUT)
     command.fill(parser)
     try:
-        return command.run(parser.parse_intermixed_args(part(args)))
+        status = command.run(parser.parse_intermixed_args(part(args)))
+        sys.stdout.flush()
+        return status
     except Refusal as refusal:
         print(f"midstream-tui: {clean(str(refusal))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever reads has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left would be flushed at the exit
+        return 141

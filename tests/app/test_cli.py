@@ -108,6 +108,19 @@ def test_probe_counts_lines(tmp_path: Path) -> None:
     assert state["attractor_type"] is None
 
 
+def test_a_reader_that_has_enough_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").write_text("a line\n" * 9)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "midstream_tui", "probe", "--fast", "--no-analysis", str(tmp_path / "talk.txt")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()  # as `| head -0` does
+    assert process.stderr.read() == ""
+    assert process.wait(20) == 141
+
+
 def test_probe_reads_a_pipe() -> None:
     done = command("probe", "-", "--no-analysis", "--seconds", "20", input="one\ntwo\nthree\n")
     assert done.returncode == 0, done.stderr
