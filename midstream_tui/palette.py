@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual.binding import Binding
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 from textual.types import IgnoreReturnCallbackType
+from textual.widgets import LoadingIndicator
 
 from midstream_widgets.lines import cut
 
@@ -33,6 +34,20 @@ class Palette(CommandPalette):
     def on_mount(self) -> None:
         for sign in self.query(SearchIcon):  # none where a quick hand has closed it already
             sign.icon = self.SIGN
+
+    # Textual's search may end after its palette was closed, and then looks for parts that have left.
+
+    def _watch__list_visible(self) -> None:
+        if self._whole:
+            super()._watch__list_visible()
+
+    async def _watch__show_busy(self) -> None:
+        if self._whole:
+            await super()._watch__show_busy()
+
+    @property
+    def _whole(self) -> bool:
+        return all(self.query(part) for part in (CommandList, LoadingIndicator, "#--input"))
 
 
 class Command(NamedTuple):

@@ -480,6 +480,18 @@ async def test_a_key_waits_until_the_screen_that_gets_it_is_mounted(pilot: Pilot
     assert [type(screen) for screen in app.screen_stack].count(OverviewScreen) == 2
 
 
+async def test_a_search_that_ends_after_its_palette_was_closed_does_nothing(pilot: Pilot[None]) -> None:
+    await pilot.press("ctrl+p")
+    await pilot.pause()
+    palette = pilot.app.screen
+    assert isinstance(palette, CommandPalette)
+    await palette.query("*").remove()
+    palette._list_visible = not palette._list_visible
+    palette._show_busy = not palette._show_busy
+    await pilot.pause()
+    assert pilot.app._exception is None
+
+
 async def test_a_command_is_run_from_the_palette_by_keys(pilot: Pilot[None]) -> None:
     await pilot.press("ctrl+p")
     await pilot.pause()
