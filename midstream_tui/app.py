@@ -28,6 +28,7 @@ from .hub import Hub
 from .models import loading
 from .progress import Progress
 from .pulse import Pulse
+from .screens.ahead import load_ahead
 from .screens.dashboard import DashboardScreen
 from .screens.live import LiveScreen, Moment
 from .session import Area
@@ -88,6 +89,7 @@ class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, Toa
         self.pulse = Pulse(time.perf_counter)
         self.progress = Progress()
         self.collector = Collector()
+        self._warm = False
         self.recent = recent or RecentSources()
         self.refresh_ms = clamp_refresh(refresh_ms)
         self.on_ready: Callable[[], None] | None = None
@@ -170,8 +172,13 @@ class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, Toa
     @on(messages.AnalysisReady)
     def _take(self, message: messages.AnalysisReady) -> None:
         self.dirty |= self.hub.take(message.report)
-        if message.report.warming is None:
-            self.collector.begin()
+        if message.report.warming is None and not self._warm:
+            self._warm = True
+            self._tasks.append(asyncio.create_task(self._load_ahead()))
+
+    async def _load_ahead(self) -> None:
+        await load_ahead(self)
+        self.collector.begin()
 
     # -- from the session to the panels
 

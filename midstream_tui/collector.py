@@ -31,8 +31,7 @@ class Collector:
     def begin(self) -> None:
         """What is there now stays, and is walked no more: call it once all that is to be loaded is."""
         if self._before is None:
-            gc.collect()  # else the garbage of loading would stay too
-            gc.freeze()
+            gc.freeze()  # and what garbage loading left, for to find it takes a tenth of a second
             self._before = gc.get_threshold()
             gc.set_threshold(*THRESHOLDS)
             self._looked = self._clock()
