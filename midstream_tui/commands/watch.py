@@ -79,7 +79,9 @@ def watch(parsed: argparse.Namespace, sources: Sequence[str]) -> int:
     check_sources(sources, options)
     # Textual paints on stderr, or hands the screen to the server that started it (`serve`).
     if not sys.stderr.isatty() and "TEXTUAL_DRIVER" not in os.environ:
-        raise Refusal("the dashboard needs a terminal; `midstream-tui probe` does not")
+        raise Refusal(
+            "the dashboard needs a terminal on stderr, where it paints; `midstream-tui probe` needs none"
+        )
     if "-" in sources:
         options = replace(options, stdin_fd=_keys_from_terminal())
     return show(sources, options, parsed, settings)

@@ -223,3 +223,9 @@ for package in (midstream_adapters, midstream_analysis):
             importlib.import_module(info.name)
 """
     assert loaded(code).isdisjoint({"textual", "rich"})
+
+
+def test_without_a_terminal_it_says_where_it_wants_one() -> None:
+    done = command("sim:text")
+    assert done.returncode == 2
+    assert "needs a terminal on stderr" in done.stderr
