@@ -208,12 +208,20 @@ async def test_without_an_answerer_questions_get_an_error() -> None:
         ("http+listen://u:p@127.0.0.1:1", {}, "has no token in it"),
         ("ws+listen://127.0.0.1:99999", {}, "not an address"),
         ("ws+listen://127.0.0.1:1/a b", {}, "not a path"),
-        ("ws+listen://127.0.0.1:1", {"MIDSTREAM_INGEST_RATE": "-1"}, "above zero"),
+        *(
+            ("ws+listen://127.0.0.1:1", {"MIDSTREAM_INGEST_RATE": rate}, "above zero")
+            for rate in ("-1", "0", "nan", "inf", "1e9", "fast")
+        ),
     ],
 )
 def test_addresses_that_cannot_be(source: str, env: dict[str, str], why: str) -> None:
     with pytest.raises(SourceError, match=why):
         open_source(source, Options(env=env))
+
+
+def test_a_rate_may_be_below_one_a_second() -> None:
+    options = Options(env={"MIDSTREAM_INGEST_RATE": "0.3"})
+    assert Door.of("ws+listen://127.0.0.1:1", "in", options, 1).rate == 0.3
 
 
 def test_defaults() -> None:
