@@ -202,6 +202,17 @@ def test_state_and_panel_of_a_stream(clock: FakeClock) -> None:
     assert session.state().streams["llm"].turns_log[-1].error == "connection reset"
 
 
+def test_tokens_that_the_source_counted_are_no_estimate() -> None:
+    log = TurnLog("llm")
+    log.start(TurnStarted("llm", 100.0, "t"))
+    log.chunk(piece(100.1), 3, False)
+    (record,) = log.records(100.2)
+    assert (record.tokens, record.estimated) == (3, False)
+    log.chunk(piece(100.2), 1, True)
+    (record,) = log.records(100.3)
+    assert (record.tokens, record.estimated) == (4, True)
+
+
 def test_a_stall_counts_while_it_lasts_and_once_only() -> None:
     log = logged([0.1, 0.2, 0.3])
     for now, stalls, stalled in ((102.2, 0, 0.0), (102.4, 1, 2.1), (105.3, 1, 5.0)):
