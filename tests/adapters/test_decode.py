@@ -111,7 +111,9 @@ def test_a_frame_is_described(tmp_path: Path) -> None:
     assert first.motion is None
     assert second.motion is not None
     assert 0.5 < second.motion < 20
-    assert first.luma == pytest.approx((first.image @ [0.299, 0.587, 0.114]).mean(), abs=0.7)  # RGB is rounded down
+    assert first.luma == pytest.approx(
+        (first.image @ [0.299, 0.587, 0.114]).mean(), abs=0.7
+    )  # RGB is rounded down
     assert first.image[60, 2, 0] > first.image[60, 80, 0] + 80  # the bright bar begins at the left
 
 
