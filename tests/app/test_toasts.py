@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.command import SearchIcon
+from textual.events import MouseDown
 from textual.widgets._toast import Toast
 
 from midstream_tui.app import MidStreamApp
@@ -67,3 +68,16 @@ async def test_the_palette_has_a_sign_of_one_cell(app: MidStreamApp) -> None:
         await pilot.press("ctrl+p")
         await pilot.pause()
         assert len(app.screen_stack) == 2
+
+
+async def test_a_click_on_a_toast_that_has_just_left_does_nothing(app: MidStreamApp) -> None:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.tell("a stream is lost")
+        await pilot.pause()
+        toast = app.screen.query_one(Toast)
+        at = toast.content_region.offset
+        parent, toast._parent = toast._parent, None  # it has left, and the next layout has not come yet
+        click = MouseDown(None, at.x, at.y, 0, 0, 1, False, False, False, screen_x=at.x, screen_y=at.y)
+        await app.on_event(click)
+        toast._parent = parent
+        assert app._exception is None
