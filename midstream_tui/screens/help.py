@@ -30,7 +30,7 @@ class HelpScreen(Dialog[None]):
     HelpScreen { align: center middle; }
     HelpScreen > VerticalScroll {
         width: 110; max-width: 96%; height: auto; max-height: 92%;
-        border: round $border; background: $surface; padding: 1 2;
+        border: round $border; background: $surface; padding: 1 2; scrollbar-gutter: stable;
         border-title-color: $text-primary;
         border-subtitle-color: $text-muted;
     }
