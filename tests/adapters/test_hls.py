@@ -439,7 +439,10 @@ async def test_live_plays_evenly_however_long_its_segments_are(site: Site, folde
     second = [sum(n <= frame.at - frames[0].at < n + 1 for frame in frames) for n in range(15)]
     assert all(29 <= count <= 31 for count in second), second
     behind = [e.values["segments_behind"] for e in sink.of(Figures) if "segments_behind" in e.values]
-    assert sorted(set(behind), reverse=True) == behind[:1] + [n for n in (1, 0) if n != behind[0]]
+    assert behind == sorted(
+        behind, key=int, reverse=True
+    )  # none any more once the playlist is seen to have ended
+    assert {2, 1} <= set(behind)
 
 
 async def test_what_came_too_late_is_forgiven_and_goes_on_evenly() -> None:
