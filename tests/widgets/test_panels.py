@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.app import App, ComposeResult
 from textual.containers import Container
+from textual.geometry import Size
 from textual.strip import Strip
 
 from midstream_tui.themes import THEMES
@@ -405,6 +406,19 @@ async def test_messages_held_until_they_leave_the_buffer_show_the_oldest_left() 
         await pilot.pause()
         assert app.lines[0].endswith("message 100")
         assert app.lines[-1] == "↓ 100 new · end follows again"
+
+
+async def test_the_end_of_messages_in_a_panel_without_height_is_no_fault() -> None:
+    panel = RecentMessages(messages(1, 20))
+    app = Alone(panel, 40, 7)
+    async with app.run_test() as pilot:
+        await pilot.press("home")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RecentMessages, "size", Size(36, 0))  # in a terminal that has become tiny
+            for key in ("end", "home", "end"):
+                await pilot.press(key)
+        await pilot.press("home", "end")
+        assert app.lines[-1].endswith("message 20")
 
 
 async def test_growing_text_repaints_its_last_row_only() -> None:

@@ -139,8 +139,10 @@ class RecentMessages(LinePanel[MessagesView]):
         return shown
 
     def scroll_rows(self, by: int) -> None:
-        top = max(0, min(self._top + by, self.overflow))
-        if top == self._top:
+        top = max(
+            0, min(self._top + by, self.overflow, len(self._all) - 1)
+        )  # a panel without height shows none
+        if top == self._top or not self._all:
             return
         self.following = top >= self.overflow
         self._anchor = self._all[top].key
