@@ -8,6 +8,8 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("same", derandomize=True, deadline=None)  # machines are shared: no test times itself
+settings.register_profile(
+    "same", derandomize=True, deadline=None
+)  # machines are shared: no test times itself
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
