@@ -2,7 +2,8 @@
 
     python -m benchmarks.classifier [accuracy|calibration|time|ticker ...] [--seeds S]
 
-Tuning families had a part in choosing thresholds and constants; held-out ones had none in fitting constants. Seeds
+Three groups: plain ones (maps, flows, tones, noises, settling, with observation noise); those that noise drives, which
+are the hardest; and blind ones, which share no system with either and had no part in any threshold or constant. Seeds
 differ from those of the tests and of `calibrate_classifier`.
 """
 
@@ -22,6 +23,7 @@ import tests.analysis.families_linear  # noqa: F401 (all register their families
 from midstream_analysis import classifier
 from midstream_analysis.report import Attractor, Classification
 from tests.analysis.families import FAMILIES, Family, draw
+from tests.analysis.families_blind import BLIND
 
 Result = tuple[Family, int, Classification]
 TIMED = (
@@ -44,7 +46,7 @@ def survey(sizes: tuple[int, ...], seeds: int, offset: int = 9) -> list[Result]:
         return [
             (family, n, classifier.classify(draw(family, np.random.default_rng([seed, n, offset]), n)))
             for n in sizes
-            for family in FAMILIES.values()
+            for family in (*FAMILIES.values(), *BLIND.values())
             for seed in range(seeds if n < 1000 else max(1, seeds // 2))
         ]
     finally:
@@ -52,51 +54,50 @@ def survey(sizes: tuple[int, ...], seeds: int, offset: int = 9) -> list[Result]:
 
 
 def accuracy(results: list[Result]) -> None:
-    by_size: dict[int, Counter[str]] = defaultdict(Counter)
-    by_family: dict[str, dict[int, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    wrong: dict[str, Counter[str]] = defaultdict(Counter)
+    by_size: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    by_family: dict[Family, dict[int, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    wrong: dict[Family, Counter[str]] = defaultdict(Counter)
     for family, n, verdict in results:
         right = verdict.label is family.label
-        group = "held out" if family.held else "tuning"
-        by_size[n].update({"all": 1, group: 1, "right": right, f"{group} right": right})
-        if family.label is Attractor.STOCHASTIC:
-            by_size[n].update({"noise": 1, "noise called chaotic": verdict.chaotic})
-        by_family[family.name][n].append(right)
+        for group in (family.group, "all"):
+            by_size[n, group].update({"all": 1, "right": right})
+            if family.label is Attractor.STOCHASTIC:
+                by_size[n, group].update({"noise": 1, "noise called chaotic": verdict.chaotic})
+        by_family[family][n].append(right)
         if not right:
-            wrong[family.name][verdict.label.value] += 1
-    print(
-        "| n | series | right | tuning families | held-out families | noise called chaotic |\n|---|---|---|---|---|---|"
-    )
-    for n, c in by_size.items():
-        tuning, held = c["tuning right"] / c["tuning"], c["held out right"] / c["held out"]
-        noise = f"{c['noise called chaotic']} of {c['noise']}"
-        print(f"| {n} | {c['all']} | {c['right'] / c['all']:.1%} | {tuning:.1%} | {held:.1%} | {noise} |")
-    sizes = list(by_size)
+            wrong[family][verdict.label.value] += 1
+    print("| n | families | series | right | noise called chaotic |\n|---|---|---|---|---|")
+    for (n, group), c in sorted(by_size.items()):
+        share = c["noise called chaotic"] / max(c["noise"], 1)
+        noise = f"{c['noise called chaotic']} of {c['noise']} ({share:.1%})"
+        print(f"| {n} | {group} | {c['all']} | {c['right'] / c['all']:.1%} | {noise} |")
+    sizes = sorted({n for n, _ in by_size})
     print(
         f"\n| family | label | {' | '.join(f'n={n}' for n in sizes)} | taken for |\n"
         f"|---|---|{'---|' * (len(sizes) + 1)}"
     )
-    for name, rows in by_family.items():
+    for family, rows in by_family.items():
         shares = [float(np.mean(rows[n])) for n in sizes]
         if min(shares) < 1.0:
-            taken = ", ".join(f"{label} {count}" for label, count in wrong[name].most_common())
-            print(f"| {name} | {FAMILIES[name].label} | {' | '.join(f'{s:.0%}' for s in shares)} | {taken} |")
+            taken = ", ".join(f"{label} {count}" for label, count in wrong[family].most_common())
+            percent = " | ".join(f"{share:.0%}" for share in shares)
+            print(f"| {family.name} ({family.group}) | {family.label} | {percent} | {taken} |")
     perfect = sum(min(np.mean(r) for r in rows.values()) == 1.0 for rows in by_family.values())
     print(f"\n{perfect} families without an error are not listed.")
 
 
 def calibration(results: list[Result]) -> None:
     print(
-        "\n| said | series | mean said | right | held-out families: mean said | right |\n|---|---|---|---|---|---|"
+        "\n| said | series | mean said | right | blind families: mean said | right |\n|---|---|---|---|---|---|"
     )
     said = np.array([verdict.confidence for _, _, verdict in results])
     right = np.array([verdict.label is family.label for family, _, verdict in results])
-    held = np.array([family.held for family, _, _ in results])
+    blind = np.array([family.group == "blind" for family, _, _ in results])
     for low, high in ((0, 0.5), (0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 0.98), (0.98, 1.01)):
         row = (said >= low) & (said < high)
         if not row.any():
             continue
-        out = row & held
+        out = row & blind
         tail = f"{said[out].mean():.1%} | {right[out].mean():.1%} ({out.sum()})" if out.any() else "- | -"
         print(
             f"| {low:.2f}-{min(high, 1):.2f} | {row.sum()} | {said[row].mean():.1%} | {right[row].mean():.1%} "

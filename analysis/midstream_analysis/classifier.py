@@ -26,6 +26,7 @@ from midstream_analysis.periodicity import (
 )
 from midstream_analysis.prediction import Forecasts, compare_forecasts, dithered, refinement
 from midstream_analysis.report import Attractor, Classification, LyapunovFit
+from midstream_analysis.return_map import return_gains
 from midstream_analysis.stability import detrended, drifting_rhythm, settling_ratio, trending, trendless
 
 SHORTEST = 64  # samples: under these every method known errs too often to be shown
@@ -215,6 +216,8 @@ def _gain(x: FloatArray, forecasts: Forecasts) -> Verdict:
     gain = float(forecasts.gain.max())
     if gain > calibration.GAIN_BAR:
         score = calibration.gain_score(evidence(x, forecasts))
+        if calibration.DOUBT[0] < score < calibration.DOUBT[1]:
+            score = calibration.return_score(score, return_gains(x, forecasts.correlation_time), x.size)
         if score > 0:
             reason = f"neighbours forecast {np.exp(gain):.1f} times better than any linear model"
             return Verdict(Attractor.CHAOTIC, "gain", score, reason)

@@ -1,9 +1,8 @@
 """Randomised families of series with known dynamics, for tuning, tests and the benchmark of `classify`.
 
 `FAMILIES` maps a name to a `Family`; `draw(family, rng, n)` gives one series: parameters, observable, sampling step,
-observation noise, scale and offset are all random. Families with `held` True were never looked at while thresholds
-were chosen. Chaotic and periodic parameter sets are accepted by the largest Lyapunov exponent of the equations
-(`systems.exponent`), not by the series.
+observation noise, scale and offset are all random. Chaotic and periodic parameter sets are accepted by the largest
+Lyapunov exponent of the equations (`systems.exponent`), not by the series.
 """
 
 from __future__ import annotations
@@ -33,19 +32,24 @@ class Family:
     name: str
     label: Attractor
     make: Callable[[Rng, int], Series]
-    held: bool = False
     stable: bool | None = True
 
+    @property
+    def group(self) -> str:
+        """What the module that defines it holds: plain, driven (by noise: the hardest) or blind (never fitted)."""
+        return _GROUPS.get(self.make.__module__.rpartition("_")[2], "plain")
 
+
+_GROUPS = {"driven": "driven", "events": "driven", "blind": "blind"}
 FAMILIES: dict[str, Family] = {}
 
 
-def family(label: Attractor, *, held: bool = False, stable: bool | None = True, name: str = ""):
+def family(label: Attractor, *, stable: bool | None = True, name: str = ""):
     """Register a generator function under its own name."""
 
     def register(make: Callable[[Rng, int], Series]) -> Callable[[Rng, int], Series]:
         key = name or make.__name__
-        FAMILIES[key] = Family(key, label, make, held, stable)
+        FAMILIES[key] = Family(key, label, make, stable)
         return make
 
     return register
@@ -68,30 +72,30 @@ def watched(rng: Rng, x: Series, most: float, clean: float = 0.5) -> Series:
 
 
 # --- chaotic and regular maps ------------------------------------------------------------------------------------
-_MAPS: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float], bool]] = {
-    # name: parameter ranges, range of the first two coordinates at the start, held out
-    "logistic": (((3.6, 4.0),), (0.2, 0.8), False),
-    "henon": (((1.15, 1.4), (0.1, 0.3)), (0.0, 0.1), False),
-    "ikeda": (((0.8, 0.95),), (0.1, 0.2), False),
-    "skew_tent": (((0.2, 0.8), (0.85, 1.0)), (0.2, 0.8), False),
-    "standard": (((5.5, 9.0),), (0.5, 3.0), False),
-    "ricker": (((2.75, 3.3),), (0.3, 0.9), False),
-    "duffing_map": (((2.7, 2.77), (0.15, 0.2)), (0.1, 0.2), False),
-    "coupled_logistic": (((3.75, 4.0), (0.02, 0.12)), (0.2, 0.8), False),
-    "tinkerbell": (((0.88, 0.91), (0.48, 0.52)), (-0.7, -0.65), False),
-    "cubic": (((2.35, 2.59),), (0.2, 0.8), True),
-    "sine": (((0.88, 1.0),), (0.2, 0.8), True),
-    "gauss": (((4.9, 7.5), (-0.6, -0.3)), (0.1, 0.2), True),
-    "lozi": (((1.5, 1.75), (0.2, 0.5)), (0.0, 0.1), True),
-    "henon3": (((1.6, 1.76), (0.05, 0.1)), (0.0, 0.1), True),
-    "cat": (((0.0, 0.0),), (0.1, 0.9), True),
-    "beta": (((1.4, 3.3), (0.0, 0.4)), (0.1, 0.9), True),
+_MAPS: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, float]]] = {
+    # name: parameter ranges, range of the first two coordinates at the start
+    "logistic": (((3.6, 4.0),), (0.2, 0.8)),
+    "henon": (((1.15, 1.4), (0.1, 0.3)), (0.0, 0.1)),
+    "ikeda": (((0.8, 0.95),), (0.1, 0.2)),
+    "skew_tent": (((0.2, 0.8), (0.85, 1.0)), (0.2, 0.8)),
+    "standard": (((5.5, 9.0),), (0.5, 3.0)),
+    "ricker": (((2.75, 3.3),), (0.3, 0.9)),
+    "duffing_map": (((2.7, 2.77), (0.15, 0.2)), (0.1, 0.2)),
+    "coupled_logistic": (((3.75, 4.0), (0.02, 0.12)), (0.2, 0.8)),
+    "tinkerbell": (((0.88, 0.91), (0.48, 0.52)), (-0.7, -0.65)),
+    "cubic": (((2.35, 2.59),), (0.2, 0.8)),
+    "sine": (((0.88, 1.0),), (0.2, 0.8)),
+    "gauss": (((4.9, 7.5), (-0.6, -0.3)), (0.1, 0.2)),
+    "lozi": (((1.5, 1.75), (0.2, 0.5)), (0.0, 0.1)),
+    "henon3": (((1.6, 1.76), (0.05, 0.1)), (0.0, 0.1)),
+    "cat": (((0.0, 0.0),), (0.1, 0.9)),
+    "beta": (((1.4, 3.3), (0.0, 0.4)), (0.1, 0.9)),
 }
 
 
 def _map_series(rng: Rng, name: str, n: int, low: float, high: float) -> Series:
     """First coordinate (or a mix with the second) of a map whose exponent per iteration lies in [low, high]."""
-    ranges, start, _ = _MAPS[name]
+    ranges, start = _MAPS[name]
     kind = systems.MAPS.index(name)
     quiet = np.zeros((1, 3))
     for _ in range(400):
@@ -110,13 +114,13 @@ def _map_series(rng: Rng, name: str, n: int, low: float, high: float) -> Series:
     raise AssertionError(f"no parameters of {name} in the regime")
 
 
-for _name, (_, _, _held) in _MAPS.items():
-    family(CHAOTIC, held=_held, name=f"map_{_name}")(
+for _name in _MAPS:
+    family(CHAOTIC, name=f"map_{_name}")(
         lambda rng, n, name=_name: watched(rng, _map_series(rng, name, n, 0.1, 9.0), 0.05)
     )
 
 
-@family(CHAOTIC, held=True)
+@family(CHAOTIC)
 def quantised_map(rng: Rng, n: int) -> Series:
     x = _map_series(rng, rng.choice(["logistic", "henon", "ricker"]), n, 0.25, 9.0)
     return np.round((x - x.min()) / np.ptp(x) * rng.integers(24, 200))
@@ -141,32 +145,32 @@ def circle_map(rng: Rng, n: int) -> Series:
 
 
 # --- flows -------------------------------------------------------------------------------------------------------
-_FLOWS: dict[str, tuple[tuple[tuple[float, float], ...], int, float, float, bool]] = {
-    # name: parameter ranges, dimension, half width of the start, largest RK4 step, held out
-    "lorenz": (((9.0, 11.0), (27.0, 45.0), (2.4, 2.9)), 3, 1.0, 0.02, False),
-    "rossler": (((0.15, 0.25), (0.15, 0.25), (5.0, 9.0)), 3, 1.0, 0.05, False),
-    "thomas": (((0.1, 0.19),), 3, 1.0, 0.1, False),
-    "duffing": (((0.2, 0.3), (0.3, 0.45), (1.0, 1.2)), 3, 0.5, 0.05, False),
-    "chua": (((9.5, 10.5), (14.0, 16.0)), 3, 0.1, 0.02, False),
-    "sprott_b": (((0.8, 1.2), (0.9, 1.1)), 3, 0.5, 0.05, False),
-    "lorenz96": (((7.0, 9.0),), 5, 1.0, 0.02, False),
-    "rucklidge": (((1.8, 2.1), (6.2, 6.9)), 3, 0.5, 0.03, False),
-    "hindmarsh_rose": (((3.0, 3.3), (0.004, 0.006)), 3, 0.5, 0.05, False),
-    "nose_hoover": (((1.0, 1.0),), 3, 0.5, 0.05, False),
-    "arneodo": (((5.3, 5.6), (3.4, 3.6)), 3, 0.3, 0.05, False),
-    "forced_brusselator": (((0.045, 0.055), (0.78, 0.83)), 3, 0.3, 0.02, False),
-    "chen": (((34.0, 36.0), (2.8, 3.2), (27.0, 28.5)), 3, 1.0, 0.005, True),
-    "halvorsen": (((1.3, 1.5),), 3, 0.5, 0.01, True),
-    "rikitake": (((1.0, 2.0), (4.0, 6.0)), 3, 1.0, 0.02, True),
-    "jerk": (((2.017, 2.06),), 3, 0.05, 0.05, True),
-    "double_scroll_tanh": (((0.7, 0.85),), 3, 0.5, 0.05, True),
-    "forced_vdp": (((5.0, 6.0), (4.5, 5.5), (2.45, 2.475)), 3, 0.5, 0.02, True),
+_FLOWS: dict[str, tuple[tuple[tuple[float, float], ...], int, float, float]] = {
+    # name: parameter ranges, dimension, half width of the start, largest RK4 step
+    "lorenz": (((9.0, 11.0), (27.0, 45.0), (2.4, 2.9)), 3, 1.0, 0.02),
+    "rossler": (((0.15, 0.25), (0.15, 0.25), (5.0, 9.0)), 3, 1.0, 0.05),
+    "thomas": (((0.1, 0.19),), 3, 1.0, 0.1),
+    "duffing": (((0.2, 0.3), (0.3, 0.45), (1.0, 1.2)), 3, 0.5, 0.05),
+    "chua": (((9.5, 10.5), (14.0, 16.0)), 3, 0.1, 0.02),
+    "sprott_b": (((0.8, 1.2), (0.9, 1.1)), 3, 0.5, 0.05),
+    "lorenz96": (((7.0, 9.0),), 5, 1.0, 0.02),
+    "rucklidge": (((1.8, 2.1), (6.2, 6.9)), 3, 0.5, 0.03),
+    "hindmarsh_rose": (((3.0, 3.3), (0.004, 0.006)), 3, 0.5, 0.05),
+    "nose_hoover": (((1.0, 1.0),), 3, 0.5, 0.05),
+    "arneodo": (((5.3, 5.6), (3.4, 3.6)), 3, 0.3, 0.05),
+    "forced_brusselator": (((0.045, 0.055), (0.78, 0.83)), 3, 0.3, 0.02),
+    "chen": (((34.0, 36.0), (2.8, 3.2), (27.0, 28.5)), 3, 1.0, 0.005),
+    "halvorsen": (((1.3, 1.5),), 3, 0.5, 0.01),
+    "rikitake": (((1.0, 2.0), (4.0, 6.0)), 3, 1.0, 0.02),
+    "jerk": (((2.017, 2.06),), 3, 0.05, 0.05),
+    "double_scroll_tanh": (((0.7, 0.85),), 3, 0.5, 0.05),
+    "forced_vdp": (((5.0, 6.0), (4.5, 5.5), (2.45, 2.475)), 3, 0.5, 0.02),
 }
 
 
 def _flow_series(rng: Rng, name: str, n: int, chaotic: bool, per_period: tuple[float, float]) -> Series:
     """One coordinate of a flow, `per_period` samples a mean period, in the regime asked for."""
-    ranges, size, width, h, _ = _FLOWS[name]
+    ranges, size, width, h = _FLOWS[name]
     kind = systems.FLOWS.index(name)
     for _ in range(200):
         p = np.array([*(rng.uniform(*r) for r in ranges), 0.0, 0.0])
@@ -197,8 +201,8 @@ def mean_period(x: Series) -> float:
     return float((up[-1] - up[0]) / (up.size - 1)) if up.size > 3 else float("nan")
 
 
-for _name, (_, _, _, _, _held) in _FLOWS.items():
-    family(CHAOTIC, held=_held, name=f"flow_{_name}")(
+for _name in _FLOWS:
+    family(CHAOTIC, name=f"flow_{_name}")(
         lambda rng, n, name=_name: watched(rng, _flow_series(rng, name, n, True, (6.0, 22.0)), 0.04)
     )
 
@@ -237,7 +241,7 @@ def cycle(rng: Rng, name: str, n: int, kick: float, per_period: tuple[float, flo
 
 
 for _name in _CYCLES:
-    family(PERIODIC, held=_name in ("fitzhugh", "pendulum"), name=f"cycle_{_name}")(
+    family(PERIODIC, name=f"cycle_{_name}")(
         lambda rng, n, name=_name: watched(rng, cycle(rng, name, n, 0.0), 0.1)
     )
 
@@ -260,7 +264,7 @@ def noisy_cycle(rng: Rng, n: int) -> Series:
     )
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def phase_walk(rng: Rng, n: int) -> Series:
     """An oscillator whose phase is a random walk with drift."""
     phase = np.cumsum(2 * np.pi / rng.uniform(5, 16) + rng.uniform(0.2, 0.5) * rng.normal(size=n))

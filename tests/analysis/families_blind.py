@@ -31,7 +31,7 @@ BLIND: dict[str, Family] = {}
 
 def _blind(label: Attractor, stable: bool | None = True):
     def register(make: Callable[[Rng, int], Series]) -> Callable[[Rng, int], Series]:
-        BLIND[make.__name__] = Family(make.__name__, label, make, True, stable)
+        BLIND[make.__name__] = Family(make.__name__, label, make, stable)
         return make
 
     return register

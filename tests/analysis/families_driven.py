@@ -78,7 +78,7 @@ def filtered_telegraph(rng: Rng, n: int) -> Series:
     return watched(rng, x[50:], 0.1)
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def renewal_pulses(rng: Rng, n: int) -> Series:
     """Pulses of one shape at random intervals."""
     gap, spread = rng.uniform(5, 14), rng.uniform(0.15, 0.6)

@@ -72,7 +72,7 @@ def bumps_of_random_width(rng: Rng, n: int) -> Series:
     return watched(rng, x * sign, 0.08)
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def two_state_oscillator(rng: Rng, n: int) -> Series:
     """A sine that changes between two frequencies at random times."""
     state = np.searchsorted(_arrivals(rng, n, rng.uniform(12, 40)), np.arange(n)) % 2
@@ -80,7 +80,7 @@ def two_state_oscillator(rng: Rng, n: int) -> Series:
     return watched(rng, np.sin(np.cumsum(w)), 0.08)
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def bursts(rng: Rng, n: int) -> Series:
     """Spans of a fast rhythm between spans of rest, both of random length."""
     on = np.searchsorted(_arrivals(rng, n, rng.uniform(12, 30)), np.arange(n)) % 2

@@ -58,18 +58,18 @@ def cyclic_symbols(rng: Rng, n: int) -> Series:
     return np.tile(word, n // word.size + 1)[:n]
 
 
-@family(PERIODIC, held=True)
+@family(PERIODIC)
 def pulse_train(rng: Rng, n: int) -> Series:
     phase, _ = _tone(rng, n, 8.0)
     return watched(rng, np.exp(rng.uniform(2, 6) * (np.cos(phase) - 1)), 0.15)
 
 
-@family(PERIODIC, held=True)
+@family(PERIODIC)
 def quantised_sine(rng: Rng, n: int) -> Series:
     return np.round(np.sin(_tone(rng, n)[0]) * rng.uniform(2, 30))
 
 
-@family(PERIODIC, held=True)
+@family(PERIODIC)
 def triangle_integer(rng: Rng, n: int) -> Series:
     phase, _ = _tone(rng, n, 6.0)
     return watched(rng, np.abs((phase / np.pi) % 2 - 1), 0.3)
@@ -104,14 +104,14 @@ def torus_product(rng: Rng, n: int) -> Series:
     return watched(rng, (1 + rng.uniform(0.3, 0.8) * np.cos(slow)) * np.sin(phase), 0.1)
 
 
-@family(QUASI, held=True)
+@family(QUASI)
 def torus_nonlinear(rng: Rng, n: int) -> Series:
     phase, _ = _tone(rng, n, 9.0, n / 12)
     y = np.sin(phase) + rng.uniform(0.5, 1) * np.sin(rng.choice(_IRRATIONAL) * phase)
     return watched(rng, y + rng.uniform(0.1, 0.3) * y**2, 0.1)
 
 
-@family(QUASI, held=True)
+@family(QUASI)
 def two_tones_with_harmonics(rng: Rng, n: int) -> Series:
     phase, _ = _tone(rng, n, 10.0, n / 12)
     other = phase * rng.choice(_IRRATIONAL) + 1.0
@@ -202,12 +202,12 @@ def garch(rng: Rng, n: int) -> Series:
     return x[200:]
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def latencies(rng: Rng, n: int) -> Series:
     return rng.gamma(rng.uniform(1, 4), 10.0, n) + (rng.random(n) < 0.03) * rng.uniform(50, 400, n)
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def threshold_ar(rng: Rng, n: int) -> Series:
     x, a, b = np.zeros(n + 200), rng.uniform(0.3, 0.9), rng.uniform(-0.9, -0.2)
     for t in range(1, n + 200):
@@ -246,7 +246,7 @@ def noisy_map(rng: Rng, n: int) -> Series:
     return out[100:]
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def stuart_landau(rng: Rng, n: int) -> Series:
     """Noise-driven normal form of a Hopf bifurcation, sampled 6 to 16 times a period."""
     z, w, out = 1.0 + 0j, 2 * np.pi / rng.uniform(6, 16), np.empty(n + 100)
@@ -259,7 +259,7 @@ def stuart_landau(rng: Rng, n: int) -> Series:
     return out[100:]
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def markov_symbols(rng: Rng, n: int) -> Series:
     k = int(rng.integers(2, 5))
     table, x = np.cumsum(rng.dirichlet(np.ones(k), size=k), axis=1), np.zeros(n, dtype=int)
@@ -269,7 +269,7 @@ def markov_symbols(rng: Rng, n: int) -> Series:
     return x.astype(float)
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def ornstein_uhlenbeck_pair(rng: Rng, n: int) -> Series:
     a, b = rng.uniform(0.6, 0.97, 2)
     return (
@@ -278,7 +278,7 @@ def ornstein_uhlenbeck_pair(rng: Rng, n: int) -> Series:
     )
 
 
-@family(STOCHASTIC, held=True)
+@family(STOCHASTIC)
 def ar4(rng: Rng, n: int) -> Series:
     poles = [rng.uniform(0.5, 0.95) * np.exp(1j * rng.uniform(0.2, 3.0)) for _ in range(2)]
     poly = np.poly([*poles, *np.conj(poles)]).real
@@ -303,7 +303,7 @@ def ringing(rng: Rng, n: int) -> Series:
     return x + rng.choice([0.0, rng.uniform(0.001, 0.02)]) * rng.normal(size=n)
 
 
-@family(FIXED, held=True)
+@family(FIXED)
 def settling_map(rng: Rng, n: int) -> Series:
     x, r = np.zeros(n), rng.uniform(1.1, 2.9)
     x[0] = 0.05

@@ -73,6 +73,18 @@ def neighbour_errors(
     return out / queries.size
 
 
+def simplex_errors(points: FloatArray, targets: FloatArray, k: int) -> FloatArray:
+    """As `simplex_errors_kernel`: all distances sorted."""
+    errors = []
+    for i, (here, truth) in enumerate(zip(points, targets, strict=True)):
+        others = np.arange(targets.size) != i
+        distance = np.linalg.norm(points[others] - here, axis=1)
+        near = np.argsort(distance, kind="stable")[:k]
+        weights = np.exp(-distance[near] / np.sqrt(distance[near[0]] ** 2 + 1e-12)) + 1e-9
+        errors.append(float(weights @ targets[others][near] / weights.sum() - truth))
+    return np.array(errors)
+
+
 def fold_dispersion(x: FloatArray, period: float, bins: int) -> float:
     """As `fold_dispersion_kernel` for one period: a line fitted in each phase bin by `numpy.polyfit`."""
     place = (np.arange(x.size) * (1.0 / period) + PHASE_TIE) % 1.0 * bins
