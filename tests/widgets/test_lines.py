@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from midstream_widgets.lines import Row, cut, cut_front, fit, grid, justify, pad, plain, width_of, wrap
+from midstream_widgets.lines import (
+    Row,
+    cut,
+    cut_front,
+    fit,
+    grid,
+    justify,
+    pad,
+    plain,
+    told_apart,
+    width_of,
+    wrap,
+)
 
 # Everything a stream could carry, lone surrogates included, with what is hard to measure more often than not.
 HARD = [
@@ -45,6 +57,20 @@ def test_cut_and_pad() -> None:
     assert cut_front("grow", 6) == "grow"
     assert pad("ab", 4) == "ab  "
     assert pad("ab", 4, right=True) == "  ab"
+
+
+def test_texts_cut_to_the_same_are_cut_in_the_middle() -> None:
+    assert told_apart(["127.0.0.1/live", "other"], 9) == ["127.0.0.…", "other"]
+    assert told_apart(["127.0.0.1/live", "127.0.0.1/live#2"], 12) == ["127.0.…/live", "127.0.…ive#2"]
+    assert told_apart(["camera-north-door", "camera-south-door"], 8) == ["…north-…", "…south-…"]
+    assert told_apart(["same name", "same name"], 5) == ["same…", "same…"]
+
+
+@given(st.lists(TEXTS, max_size=4), WIDTHS)
+def test_texts_told_apart_fit_and_are_plain(names: list[str], width: int) -> None:
+    for shown in told_apart(names, width):
+        assert cell_len(shown) <= max(0, width)
+        assert shown == plain(shown)
 
 
 def test_wrap_breaks_at_spaces_and_says_when_there_is_more() -> None:

@@ -236,6 +236,29 @@ def test_a_reason_that_finds_no_room_gets_a_line_where_there_is_one() -> None:
     assert len(status_rows(StatusView(lines=(line,)), 30, 5)) == 5
 
 
+def two(reason: str = "") -> StatusView:
+    names = ("127.0.0.1/live/front-door", "127.0.0.1/live/front-desk")
+    return StatusView(lines=tuple(StatusLine(name, ("video",), "live", "live", reason) for name in names))
+
+
+@pytest.mark.parametrize("height", [6, 8, 12])
+@pytest.mark.parametrize("reason", ["", "flv: h264 640x360, aac 48 kHz"])
+@pytest.mark.parametrize("width", [20, 30, 48, 60, 80])
+def test_streams_are_told_apart_at_every_size(width: int, height: int, reason: str) -> None:
+    rows = [fit(row, width) for row in status_rows(two(reason), width, height) if row.key is not None]
+    assert len({text for row in rows for text, style in row.spans if style == "value"}) == 2
+
+
+def test_a_name_has_the_room_that_there_is() -> None:
+    said = texts(status_rows(two("flv: h264 640x360, aac 48 kHz"), 48, 12))
+    assert said[-4:] == [
+        "● live 127.0.0.1/live/front-door",
+        "  flv: h264 640x360, aac 48 kHz",
+        "● live 127.0.0.1/live/front-desk",
+        "  flv: h264 640x360, aac 48 kHz",
+    ]
+
+
 # Stream Metrics
 
 

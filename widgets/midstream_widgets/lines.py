@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size, split_graphemes
@@ -72,6 +73,35 @@ def cut_front(text: str, width: int) -> str:
             break
         start = first
     return ELLIPSIS + tail[start:].lstrip(" ")
+
+
+def told_apart(texts: Sequence[str], width: int) -> list[str]:
+    """Each of ``texts`` in at most ``width`` cells; those that would be cut to the same are cut in the middle instead.
+
+    They keep as much of their starts as lets their ends tell them apart; where ends don't, what all start with goes.
+    """
+    short = [cut(text, width) for text in texts]
+    alike: dict[str, list[int]] = {}
+    for index, text in enumerate(short):
+        alike.setdefault(text, []).append(index)
+    for group in alike.values():
+        names = [texts[index] for index in group]
+        if len(set(names)) == 1:
+            continue
+        shared = sum(1 for _ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+        ways = ([_cut_middle(name, start, width) for name in names] for start in range(width // 2, -1, -1))
+        differ = (way for way in ways if len(set(way)) == len(set(names)))
+        found = next(differ, None) or [cut(ELLIPSIS + name[shared:], width) for name in names]
+        for index, text in zip(group, found, strict=True):
+            short[index] = text
+    return short
+
+
+def _cut_middle(text: str, start: int, width: int) -> str:
+    """``text`` in ``width`` cells: ``start`` cells from its start, then, when more would not fit, its end."""
+    if cell_len(whole := plain(text)) <= width:
+        return whole
+    return set_cell_size(plain(text[: _CELL_CODEPOINTS * width]), start) + cut_front(text, width - start)
 
 
 def pad(text: str, width: int, right: bool = False) -> str:

@@ -9,7 +9,7 @@ from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.fields import sections
 from midstream_widgets.line_panel import LinePanel
-from midstream_widgets.lines import Row, Span, grid, pad, width_of
+from midstream_widgets.lines import Row, Span, grid, pad, told_apart, width_of
 from midstream_widgets.views import Flaw, StatusLine, StatusView
 
 
@@ -72,26 +72,43 @@ def _remark(line: StatusLine) -> list[Span]:
     return [span for index, each in enumerate(said) for span in ((dot, each) if index else (each,))]
 
 
+def _about(line: StatusLine, name: str, states: int, names: int, kinds: int) -> tuple[Span, ...]:
+    """State, name and kinds of a stream, in columns of that many cells (no kinds in none)."""
+    glyph = glyphs.state(line.state)
+    spans: tuple[Span, ...] = ((pad(glyph.text, states), glyph.style), (f" {pad(name, names)}", "value"))
+    return (*spans, (f" {pad('+'.join(line.kinds), kinds)}", "muted")) if kinds else spans
+
+
 def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
-    """The summary, then a line a stream: state, id, kinds where there is room, and the remarks."""
+    """The summary, then a line a stream: state, id, kinds where there is room, and the remarks.
+
+    A remark that finds no room beside has a line of its own while there are any. Names are whole where that leaves
+    every remark its room, else cut so that no two streams look the same.
+    """
     head = summary(view, width, height - len(view.lines))
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
-    names = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width // 3))
     kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
-    spare = height - len(head) - len(view.lines) - 1
+    beside = states + 1 + (kinds + 1 if kinds else 0)
+    widest = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width - beside))
+    spare = max(0, height - len(head) - len(view.lines) - 1)
+    remarks = [Row((("  ", ""), *said)) if (said := _remark(line)) else Row() for line in view.lines]
+
+    def parted(names: int) -> list[bool]:
+        """Which remarks don't fit beside names of so many cells."""
+        return [bool(remark.spans) and beside + names + width_of(remark) > width for remark in remarks]
+
+    names = widest if sum(parted(widest)) <= spare else min(widest, max(6, width // 3))
+    ids = [line.stream for line in view.lines]
+    cut_names, whole_names = told_apart(ids, names), told_apart(ids, widest)
     lines: list[Row] = []
-    for line in view.lines:
-        glyph = glyphs.state(line.state)
-        spans: list[Span] = [(pad(glyph.text, states), glyph.style), (f" {pad(line.stream, names)}", "value")]
-        if kinds:
-            spans.append((f" {pad('+'.join(line.kinds), kinds)}", "muted"))
-        remark = _remark(line)
-        row = Row((*spans, ("  ", ""), *remark), key=line.stream)
-        if width_of(row) > width and spare > 0:  # what went wrong is worth a line of its own
+    for index, (line, remark, apart) in enumerate(zip(view.lines, remarks, parted(names), strict=True)):
+        if apart and spare > 0:  # what went wrong is worth a line of its own
             spare -= 1
-            lines += [Row(tuple(spans), key=line.stream), Row((("  ", ""), *remark), key=line.stream)]
+            lines.append(Row(_about(line, whole_names[index], states, widest, kinds), key=line.stream))
+            lines.append(remark._replace(key=line.stream))
         else:
-            lines.append(row if remark else row._replace(spans=tuple(spans)))
+            about = _about(line, cut_names[index], states, names, kinds)
+            lines.append(Row((*about, *remark.spans), key=line.stream))
     return sections([head, lines or [Row((("no streams yet", "muted"),))]], height)
 
 
