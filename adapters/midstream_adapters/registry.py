@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from .base import Adapter, Options, SourceError
-from .redact import redact
+from .redact import MASK, redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,11 @@ def stream_name(source: str, taken: set[str] | frozenset[str] = frozenset()) -> 
             parts = urlsplit(redact(source))
         except ValueError:  # its adapter will say what is wrong with it
             parts = urlsplit(f"{source.partition(':')[0]}://")
-        tail = parts.path.rstrip("/").rpartition("/")[2]
+        path = parts.path.rstrip("/")
+        if parts.scheme in ("rtmp", "rtmps"):  # the last part is the key: the application is the name
+            tail = path.removesuffix(f"/{MASK}").strip("/")
+        else:
+            tail = path.rpartition("/")[2]
         name = f"{parts.hostname or parts.scheme}{'/' + tail if tail else ''}"
     elif Path(source).expanduser().exists():
         name = Path(source).name

@@ -95,6 +95,20 @@ def test_stream_names_are_unlike_each_other() -> None:
     assert registry.stream_name("a\x1b[2J" * 50).isprintable()
 
 
+def test_rtmp_streams_are_named_by_their_application_and_never_by_their_key() -> None:
+    taken: set[str] = set()
+    for source, expected in (
+        ("rtmp://h/live/secret-key", "h/live"),
+        ("rtmp://h:1935/live/other-key?x=1", "h/live#2"),
+        ("rtmp://h/live", "h/live#3"),  # its key is in the environment
+        ("rtmps://h/app/instance/secret-key/", "h/app/instance"),
+        ("rtmp+listen://127.0.0.1:1935/live", "127.0.0.1/live"),
+    ):
+        name = registry.stream_name(source, taken)
+        assert name == expected
+        taken.add(name)
+
+
 def test_known_kinds_names_each() -> None:
     lines = registry.known_kinds().splitlines()
     assert len(lines) == len(registry.KINDS)
