@@ -8,9 +8,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from midstream_adapters.base import Adapter, Backoff, Options, Sink, SourceError, supervise
+from midstream_adapters.base import (
+    Adapter,
+    Backoff,
+    Options,
+    Sink,
+    SourceError,
+    UnknownSource,
+    supervise,
+)
 from midstream_adapters.events import Event, State
-from midstream_adapters.registry import open_source
+from midstream_adapters.registry import open_as, open_source, stream_name
+from midstream_adapters.unopened import Unopened
 from midstream_analysis.engine import Engine, Series, Utterance
 from midstream_analysis.jobs import Policy
 from midstream_analysis.report import AnalysisReport
@@ -205,14 +214,25 @@ class Hub:
 
     # -- sources
 
-    def add(self, source: str, options: Options | None = None) -> list[str]:
+    def add(self, source: str, options: Options | None = None, *, keep: bool = False) -> list[str]:
         """Open `source` and supervise it in the running loop; return the ids of its streams.
 
+        With `keep`, a source that can't be used now becomes a stream that has failed and says why; `restart` tries
+        again.
+
         Raises:
-            SourceError: the source can't be named or used; nothing was added.
+            UnknownSource: the source can't be named; nothing was added.
+            SourceError: it can't be used, and is not to be kept.
         """
         options = options or self.options
-        adapters = open_source(source, options, frozenset(self.sources) | frozenset(self.session.streams))
+        taken = frozenset(self.sources) | frozenset(self.session.streams)
+        adapters: list[Adapter]
+        try:
+            adapters = open_source(source, options, taken)
+        except SourceError as error:
+            if not keep or isinstance(error, UnknownSource):
+                raise
+            adapters = [Unopened(source, stream_name(source.strip(), taken), error)]
         for adapter in adapters:
             held = self.sources[adapter.info.stream] = Source(source, adapter, options)
             self._run(held)
@@ -246,6 +266,11 @@ class Hub:
         if held.task is not None:
             held.task.cancel()
             await asyncio.gather(held.task, return_exceptions=True)
+        if isinstance(held.adapter, Unopened):
+            try:
+                held.adapter = open_as(stream, held.asked.strip(), held.options)[0]
+            except SourceError as error:
+                held.adapter = Unopened(held.asked, stream, error)
         self._run(held)
 
     async def change(self, stream: str, options: Options) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from midstream_adapters.base import Backoff, Options
 from midstream_adapters.events import Provenance
+from midstream_adapters.unopened import Unopened
 
 from .alert_rules import BUILT_IN, Rule
 from .alerts import Alerts
@@ -41,7 +42,7 @@ async def measure(
     `rules` are judged once a second (see `Alerts`).
 
     Raises:
-        SourceError: a source can't be named or used.
+        UnknownSource: a source can't be named. One that can't be used is a stream that has failed.
     """
     hub = Hub(options, engine=analysis, backoff=backoff)
     alerts = hub.session.alerts = Alerts(rules)
@@ -49,10 +50,12 @@ async def measure(
     hub.start()
     try:
         for source in sources:
-            hub.add(source)
+            hub.add(source, keep=True)
         limit = seconds
         if limit is None and not all(
-            held.adapter.info.provenance is Provenance.FILE for held in hub.sources.values()
+            held.adapter.info.provenance is Provenance.FILE
+            for held in hub.sources.values()
+            if not isinstance(held.adapter, Unopened)
         ):
             limit = DEFAULT_SECONDS
         deadline = None if limit is None else options.clock() + limit

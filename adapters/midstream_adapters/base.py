@@ -88,6 +88,10 @@ class SourceError(Exception):
     """The source cannot work as asked; trying again would not help. The text says what to do."""
 
 
+class UnknownSource(SourceError):
+    """Nothing here answers to such an address, nor ever will."""
+
+
 class NotConfigured(SourceError):
     """The environment lacks what the source needs, a key for instance; the source itself is named well."""
 

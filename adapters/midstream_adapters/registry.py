@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .base import Adapter, Options, SourceError
+from .base import Adapter, Options, SourceError, UnknownSource
 from .redact import MASK, redact
 
 
@@ -141,7 +141,8 @@ def kind_of(source: str) -> SourceKind:
     """Return the kind that `source` names.
 
     Raises:
-        SourceError: nothing here answers to it; the text says what is wrong.
+        UnknownSource: nothing here answers to it; the text says what is wrong.
+        SourceError: it is a file's name, and there is no such file.
     """
     if source == "-":
         return LINES
@@ -154,7 +155,7 @@ def kind_of(source: str) -> SourceKind:
         return _SCHEMES[scheme]
     path = Path(source).expanduser()
     if "://" in source or (scheme and not path.exists() and len(scheme) > 1):
-        raise SourceError(f"no source of kind {scheme!r}: {redact(source)}")
+        raise UnknownSource(f"no source of kind {scheme!r}: {redact(source)}")
     if not path.exists():
         raise SourceError(f"no such file: {source}")
     if path.is_dir():
@@ -179,7 +180,7 @@ def stream_name(source: str, taken: set[str] | frozenset[str] = frozenset()) -> 
         else:
             tail = path.rpartition("/")[2]
         name = f"{parts.hostname or parts.scheme}{'/' + tail if tail else ''}"
-    elif Path(source).expanduser().exists():
+    elif Path(source).expanduser().exists() or not _SCHEME.match(source):
         name = Path(source).name
     else:
         name = source
@@ -196,9 +197,15 @@ def open_source(
     """Return the adapters that `source` names; nothing is connected yet.
 
     Raises:
-        SourceError: the source is not of a known kind, or says something its adapter can't use.
+        UnknownSource: the source is not of a known kind.
+        SourceError: it says something its adapter can't use, or can't be used now.
     """
     source = source.strip()
     if not source:
-        raise SourceError("an empty source")
-    return kind_of(source).load()(source, stream_name(source, taken), options)
+        raise UnknownSource("an empty source")
+    return open_as(stream_name(source, taken), source, options)
+
+
+def open_as(stream: str, source: str, options: Options) -> list[Adapter]:
+    """The adapters of `source`, the first of them for the stream of that id. Raises as `open_source` does."""
+    return kind_of(source).load()(source, stream, options)

@@ -200,9 +200,9 @@ def check_sources(sources: Sequence[str], options: Options) -> None:
     """Try to name every source; nothing is connected.
 
     Raises:
-        Refusal: one of them can't be used; the text says why and what can.
+        Refusal: one of them can't be named, or none can be used; the text says why and what can.
     """
-    from midstream_adapters.base import NotConfigured, SourceError
+    from midstream_adapters.base import NotConfigured, SourceError, UnknownSource
     from midstream_adapters.registry import known_kinds, open_source
 
     from ..turns import Objectives
@@ -212,10 +212,17 @@ def check_sources(sources: Sequence[str], options: Options) -> None:
     except ValueError as error:
         raise Refusal(str(error)) from None
     taken: set[str] = set()
+    unusable: list[SourceError] = []
     for source in sources:
         try:
             taken.update(adapter.info.stream for adapter in open_source(source, options, taken))
-        except SourceError as error:
-            if isinstance(error, NotConfigured):  # the source is named well
-                raise Refusal(str(error)) from None
+        except UnknownSource as error:
             raise Refusal(f"{error}\nA source is one of\n{known_kinds()}") from None
+        except SourceError as error:
+            unusable.append(error)
+    if not unusable or len(unusable) < len(sources):
+        return  # what can't be used is a stream that says so; the others go on
+    said = "\n".join(map(str, unusable))
+    if not all(isinstance(error, NotConfigured) for error in unusable):  # else they are named well
+        said += f"\nA source is one of\n{known_kinds()}"
+    raise Refusal(said)

@@ -9,6 +9,7 @@ from textual import on, work
 
 from midstream_adapters.base import SourceError
 from midstream_adapters.registry import kind_of
+from midstream_adapters.unopened import Unopened
 from midstream_tui.config import configured_sources
 from midstream_tui.message_filter import of_stream
 from midstream_tui.profiles import stream_options
@@ -41,15 +42,19 @@ class StreamDeeds(Deeds):
     # -- open and select
 
     def open_source(self, source: str, options: Options | None = None) -> bool:
-        """Open `source` and look at it (the first leaves that open); a wrong one is told, and nothing else changes."""
+        """Open `source` and look at it (the first leaves that open); a wrong one is told, and nothing else changes.
+
+        Of those that the app was started with, one that can't be used now is a stream that has failed.
+        """
         first = not self.hub.sources and not self.hub.session.streams
         try:
             wanted = options or stream_options(source, self.settings, self.hub.options)
-            streams = self.hub.add(source, wanted)
+            streams = self.hub.add(source, wanted, keep=self.starting)
         except SourceError as error:
             self.tell(f"Can't open this source: {error}", severity="error")
             return False
-        self.recent.add(source)
+        if not isinstance(self.hub.sources[streams[0]].adapter, Unopened):
+            self.recent.add(source)
         if not first and not self.starting:
             self.select(streams[0])
         return True

@@ -720,3 +720,18 @@ async def test_the_simulator_reaches_every_panel(tmp_path: Path) -> None:
         assert "user" in text_of(pilot, "messages")
         assert {stream.provenance for stream in app.hub.state().streams.values()} == {"simulated"}
         assert "3 simulated" in app._screen.title_line.streams
+
+
+async def test_a_source_that_cannot_start_is_a_failed_stream_beside_the_others(tmp_path: Path) -> None:
+    """And it is not remembered as one that was opened."""
+    recent = RecentSources(tmp_path)
+    app = MidStreamApp(Hub(Options(env={}), engine=False), ["openai:gpt-x", "sim:text"], recent=recent)
+    async with app.run_test(size=(100, 30)) as pilot:
+        for _ in range(100):
+            streams = app.hub.state().streams
+            if len(streams) == 2 and streams["openai:gpt-x"].state == "failed":
+                break
+            await pilot.pause(0.02)
+        assert streams["openai:gpt-x"].state == "failed"
+        assert "OPENAI_API_KEY is not set" in streams["openai:gpt-x"].reason
+        assert recent.load() == ["sim:text"]

@@ -78,6 +78,23 @@ def test_a_secret_in_a_bad_source_is_not_repeated(capsys: pytest.CaptureFixture[
     assert "abcdef123456" not in err
 
 
+def test_an_unknown_source_is_refused_beside_good_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", "sim:text", "nosuch://host"]) == 2
+    assert "nosuch" in capsys.readouterr().err
+
+
+def test_what_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").write_text("one\ntwo\n")
+    asked = ("openai:gpt-x", "/no/such/file.mp4", str(tmp_path / "talk.txt"))
+    done = command("probe", "--fast", "--no-analysis", *asked, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 1
+    assert "openai:gpt-x: failed: OPENAI_API_KEY is not set" in done.stderr
+    assert "file.mp4: failed: no such file" in done.stderr
+    streams = json.loads(done.stdout)["streams"]
+    states = {name: (stream["state"], stream["chunks"]) for name, stream in streams.items()}
+    assert states == {"openai:gpt-x": ("failed", 0), "file.mp4": ("failed", 0), "talk.txt": ("ended", 2)}
+
+
 @pytest.mark.parametrize(
     "arguments", [["--refresh", "10", "sim:all"], ["--refresh", "9000", "sim:all"], ["--nope"]]
 )

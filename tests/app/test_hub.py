@@ -42,6 +42,28 @@ async def test_a_wrong_source_adds_nothing() -> None:
     assert hub.sources == {}
 
 
+async def test_a_source_that_cannot_be_used_now_is_a_failed_stream_until_it_can(tmp_path: Path) -> None:
+    hub, late = Hub(Options(fast=True, env={}), engine=False), tmp_path / "late.txt"
+    with pytest.raises(SourceError):
+        hub.add("nosuch://x", keep=True)
+    assert hub.add("openai:gpt-x", keep=True) == ["openai:gpt-x"]
+    assert hub.add(str(late), keep=True) == ["late.txt"]
+    await asyncio.gather(*hub.tasks)
+    streams = hub.state().streams
+    assert {stream.state for stream in streams.values()} == {"failed"}
+    assert "OPENAI_API_KEY is not set" in streams["openai:gpt-x"].reason
+    assert "no such file" in streams["late.txt"].reason
+    late.write_text("here\n")
+    for stream in streams:
+        await hub.restart(stream)
+    await asyncio.gather(*hub.tasks)
+    streams = hub.state().streams
+    assert (streams["late.txt"].state, streams["late.txt"].chunks) == ("ended", 1)
+    assert (streams["late.txt"].provenance, streams["late.txt"].reason) == ("file", "")
+    assert streams["openai:gpt-x"].state == "failed"
+    await hub.stop()
+
+
 async def test_removing_ends_the_source_and_forgets_it() -> None:
     hub = Hub(engine=False)
     (stream,) = hub.add("sim:text")
