@@ -1,6 +1,6 @@
 """Every key, with an id by which a user can remap it and a tooltip by which it explains itself.
 
-Left out on purpose: ctrl+a and ctrl+b (prefixes of screen and tmux), ctrl+s, ctrl+q and ctrl+z (the terminal's own),
+Left out on purpose: ctrl+a and ctrl+b (prefixes of screen and tmux), ctrl+s and ctrl+q (the terminal's own),
 ctrl+h, ctrl+i, ctrl+j, ctrl+m and ctrl+[ (other names of backspace, tab, enter and escape), function keys but F1.
 """
 
@@ -36,6 +36,8 @@ def _panel(number: int) -> Binding:
 APP: list[BindingType] = [
     _key("q", "quit", "Quit", "app.quit", "End all streams and leave"),
     Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True, tooltip="The same as Quit"),
+    Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True,
+            tooltip="Stop everything and go to the shell; fg comes back"),
     _quiet("ctrl+p,colon", "command_palette", "Commands", "app.palette", "Find a command by name"),
 ]  # fmt: skip
 

@@ -11,13 +11,12 @@ TAKEN = {
     "ctrl+b": "tmux's prefix",
     "ctrl+s": "stops the terminal's output",
     "ctrl+q": "starts the terminal's output",
-    "ctrl+z": "suspends programs",
     "ctrl+h": "the same as backspace",
     "ctrl+i": "the same as tab",
     "ctrl+j": "the same as enter",
     "ctrl+m": "the same as enter",
 }
-"""Keys that seldom or never reach a program, and why."""
+"""Keys that seldom or never reach a program, and why. ctrl+z does: a raw terminal leaves it to the program to stop."""
 
 
 def keys_of(binding: Binding, keymap: Mapping[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.driver import Driver
 
 from midstream_tui.pace import Pace
@@ -67,6 +68,12 @@ class LinkDeeds(Deeds):
         """Leave when the terminal is closed, though nothing be painted; asked once a second."""
         if (outlet := self.outlet) is not None:
             outlet.look()
+
+    @on(Driver.SignalResume)
+    def _came_back(self) -> None:
+        """After ctrl+z and fg the terminal shows nothing of ours, though nothing of it has changed."""
+        if self.screen_stack:
+            self.screen.refresh()
 
     # -- one frame at a time
 

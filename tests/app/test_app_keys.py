@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -109,6 +110,22 @@ async def quits(pilot: Keys) -> None:
 async def quits_on_interrupt(pilot: Keys) -> None:
     await pilot.press("ctrl+c")
     assert not pilot.app.is_running or pilot.app._exit
+
+
+async def stops_for_the_shell(pilot: Keys) -> None:
+    sent: list[tuple[int, int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(pilot.app._driver), "can_suspend", True)  # a real terminal can
+        patch.setattr(os, "kill", lambda *arguments: sent.append(arguments))
+        await pilot.press("ctrl+z")
+        await pilot.pause()
+        assert sent == [(os.getpid(), signal.SIGTSTP)]
+        await pilot.press("s")  # in a dialog, whose field would take keys, as well
+        await pilot.pause()
+        await pilot.press("ctrl+z")
+        await pilot.pause()
+    assert sent == [(os.getpid(), signal.SIGTSTP)] * 2
+    assert pilot.app.is_running
 
 
 async def opens_the_picker(pilot: Keys) -> None:
@@ -568,6 +585,7 @@ async def closes_dialogs(pilot: Keys) -> None:
 TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "app.quit": quits,
     "app.interrupt": quits_on_interrupt,
+    "app.suspend": stops_for_the_shell,
     "app.palette": opens_the_palette,
     "app.mouse": switches_the_mouse,
     "screen.overview": opens_the_overview,

@@ -182,3 +182,23 @@ def test_it_ends_though_its_terminal_takes_nothing_any_more() -> None:
         time.sleep(4.0)  # nobody reads: the pty is full, and so would be a queue of thirty writes
         process.send_signal(signal.SIGTERM)
         assert gone_within(process) == 0
+
+
+def test_ctrl_z_stops_it_and_all_of_the_screen_comes_back() -> None:
+    with terminal(["sim:text"]) as screen:
+        screen.see("simulated")
+        screen.press(b"\x1a")
+        stat = Path(f"/proc/{screen.pid}/stat")
+        screen.until(lambda: given_back(screen) and stat.read_text().rpartition(")")[2].split()[0] == "T")
+        mark = len(screen.raw)
+        screen.kill(signal.SIGCONT)
+        for title in (
+            "System Metrics",
+            "Stream Metrics",
+            "Recent Messages",
+            "Quit",
+        ):  # things that never change
+            screen.until(lambda title=title: title.encode() in screen.raw[mark:])
+        screen.press(b"q")
+        assert screen.ended() == 0
+        assert given_back(screen)
