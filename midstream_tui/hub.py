@@ -18,6 +18,7 @@ from midstream_adapters.base import (
     supervise,
 )
 from midstream_adapters.events import Event, State
+from midstream_adapters.loading import LOADING
 from midstream_adapters.registry import open_as, open_source, stream_name
 from midstream_adapters.unopened import Unopened
 from midstream_analysis.engine import Engine, Series, Utterance
@@ -296,6 +297,12 @@ class Hub:
         for held in self.sources.values():
             if held.task is not None and held.task.cancelled():
                 self._run(held)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a source waits for a library to load: its first attempt has not begun."""
+        with self.lock:
+            return any(LOADING in tally.figures and not tally.over for tally in self.session.streams.values())
 
     @property
     def tasks(self) -> list[asyncio.Task[State]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from midstream_adapters.base import Backoff, Options
 from midstream_adapters.events import Provenance
+from midstream_adapters.loading import LOADING
 from midstream_adapters.unopened import Unopened
 
 from .alert_rules import BUILT_IN, Rule
@@ -20,6 +21,8 @@ from .state import DashboardState, StreamState
 DEFAULT_SECONDS = 10.0
 ANALYSIS_WAIT = 5.0
 TICK = 1 / 15
+LOADING_WAIT = 60.0
+"""Seconds that libraries may take to load before the time of measuring begins all the same."""
 UNTIRING = Backoff(attempts=None)
 
 
@@ -36,6 +39,8 @@ async def measure(
     enough: Callable[[Hub], bool] | None = None,
 ) -> DashboardState:
     """Watch `sources` until all have ended, or for `seconds`; files without a limit are read to their end.
+
+    The seconds count from the first attempts on: while a library that a source needs is loading, they don't.
 
     The analysis of what came may take `analysis_wait` seconds more (kernels compile on the very first run); what is
     not known by then is None. Setting `stop` ends the watching early, as does `enough`, which is asked at every tick.
@@ -59,7 +64,10 @@ async def measure(
         ):
             limit = DEFAULT_SECONDS
         deadline = None if limit is None else options.clock() + limit
+        patience = options.clock() + LOADING_WAIT
         while not all(task.done() for task in hub.tasks):
+            if limit is not None and hub.loading and options.clock() < patience:
+                deadline = options.clock() + limit  # what is measured is the source, not this machine's disk
             left = TICK if deadline is None else min(TICK, deadline - options.clock())
             if left <= 0 or (stop is not None and stop.is_set()):
                 break
@@ -92,8 +100,13 @@ def complaint(state: DashboardState) -> str:
             lines.append(f"{name}: failed: {stream.reason}")
         elif not _delivered(stream) and not any(other.startswith(f"{name}/") for other in state.streams):
             # (a listener's own stream carries nothing: its publishers' do)
-            lines.append(f"{name}: nothing came: {stream.reason or stream.state}")
+            lines.append(f"{name}: nothing came: {_why(stream)}")
     return "\n".join(lines)
+
+
+def _why(stream: StreamState) -> str:
+    loading = stream.figures.get(LOADING)
+    return f"still {LOADING} {loading}" if loading else stream.reason or stream.state
 
 
 def _delivered(stream: StreamState) -> bool:

@@ -277,9 +277,11 @@ class Tally:
         return correction
 
     def tell(self, values: Mapping[str, float | str]) -> None:
-        """Take what the source says of itself; at most `MOST_FIGURES` names."""
+        """Take what the source says of itself; at most `MOST_FIGURES` names. An empty text takes one back."""
         for name, value in values.items():
-            if name in self.figures or len(self.figures) < MOST_FIGURES:
+            if value == "":
+                self.figures.pop(name, None)
+            elif name in self.figures or len(self.figures) < MOST_FIGURES:
                 self.figures[name] = value
 
     def hear(self, chunk: AudioChunk) -> None:

@@ -207,7 +207,7 @@ class Dropped(Event):
 class Figures(Event):
     """What a source tells of itself, by name (``"live_latency_s"``, ``"variant"``): each value replaces its last.
 
-    Names end in their unit. A figure that is not known is left out.
+    Names end in their unit. A figure that is not known is left out; an empty text takes one back.
     """
 
     values: Mapping[str, float | str]

@@ -27,6 +27,7 @@ from .events import (
     TurnEnded,
     TurnStarted,
 )
+from .loading import load
 from .net import bad_certificate, detail, is_loopback, is_private, refused, short_body
 from .payload import PayloadReader
 from .redact import MASK, redact
@@ -176,7 +177,9 @@ class ChatAdapter:
 
     async def run(self, sink: Sink) -> None:
         """Ask until nothing is left, emitting the answers."""
-        openai = await asyncio.to_thread(import_module, "openai")  # more than a second, the first time
+        openai = await load(
+            "openai", lambda: import_module("openai"), self.info.stream, sink, self._options.clock
+        )
         if not self._left:
             self._left.extend(self._questions)
         tracer = _Tracer()

@@ -30,6 +30,7 @@ from .events import (
     TurnStarted,
 )
 from .lines import BATCH
+from .loading import load
 from .net import is_loopback
 from .openai_realtime_events import RealtimeReader
 from .openai_realtime_questions import MAX_BROKEN, Questions
@@ -141,7 +142,7 @@ class RealtimeAdapter:
 
     async def run(self, sink: Sink) -> None:
         """Open a session and emit what it says, until all is answered or the server ends it well."""
-        await asyncio.to_thread(_load)
+        await load("openai", _load, self.info.stream, sink, self._options.clock)
         client = await asyncio.to_thread(self._client)
         questions = self._questions
         questions.begin()

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from .base import Adapter, Interrupted, Options, Sink, SourceError, StreamInfo
 from .events import BytesReceived, Dropped, Event, Kind, Provenance, State, StateChanged
 from .lines import BATCH, LineSplitter
+from .loading import load
 from .net import bad_certificate, detail, is_loopback, located, refused, short_body
 from .payload import PayloadReader
 from .redact import redact
@@ -166,7 +167,7 @@ class SSEAdapter:
 
     async def run(self, sink: Sink) -> None:
         """Emit events until the server says there are no more (204, or the end of an answer), else raise."""
-        async with self._connect() as response:
+        async with self._connect(sink) as response:
             if response is None:
                 return
             import httpx  # loaded by now, in a thread
@@ -193,9 +194,9 @@ class SSEAdapter:
                 raise Interrupted(reason, self._retry)
 
     @asynccontextmanager
-    async def _connect(self) -> AsyncGenerator[httpx.Response | None, None]:
+    async def _connect(self, sink: Sink) -> AsyncGenerator[httpx.Response | None, None]:
         """Open the stream, following redirects; gives ``None`` when the server says it has ended (204)."""
-        await asyncio.to_thread(import_module, "httpx")  # half a second, the first time
+        await load("httpx", lambda: import_module("httpx"), self.info.stream, sink, self._options.clock)
         import httpx
 
         context = await asyncio.to_thread(httpx.create_ssl_context)

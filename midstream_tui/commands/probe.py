@@ -20,7 +20,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "--seconds",
         type=seconds,
         metavar="S",
-        help="stop after S seconds (default: 10, for files at their end)",
+        help="stop after S seconds (default: 10, for files at their end); loading a library does not count",
     )
     parser.add_argument("--no-analysis", action="store_true", help="count only; skip dynamics and patterns")
     add_source_arguments(parser)

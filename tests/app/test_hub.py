@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
-from midstream_adapters.base import Options, SourceError
-from midstream_adapters.events import State, TextChunk, TurnStarted
+from midstream_adapters.base import Adapter, Options, Sink, SourceError, StreamInfo
+from midstream_adapters.events import (
+    Figures,
+    Kind,
+    Provenance,
+    State,
+    StateChanged,
+    TextChunk,
+    TurnStarted,
+)
+from midstream_adapters.loading import LOADING
 from midstream_analysis.report import Attractor
 from midstream_tui.hub import WORDS_A_TICK, Hub
 from midstream_tui.probe import complaint, measure
@@ -133,3 +143,35 @@ async def test_too_few_samples_stay_unknown(tmp_path: Path) -> None:
     state = await measure([str(tmp_path / "few.ndjson")], Options(fast=True), analysis_wait=120.0)
     assert state.attractor_type == Attractor.UNKNOWN
     assert (state.lyapunov_exponent, state.is_chaotic) == (None, None)
+
+
+class SlowToLoad:
+    """A source whose library takes `seconds` to load; it then speaks at once, and goes on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.info = StreamInfo("slow", "slow", frozenset({Kind.TEXT}), Provenance.LIVE)
+        self._seconds = seconds
+
+    async def run(self, sink: Sink) -> None:
+        sink.emit(Figures("slow", time.monotonic(), {LOADING: "a library"}))
+        await asyncio.sleep(self._seconds)
+        sink.emit(Figures("slow", time.monotonic(), {LOADING: ""}))
+        sink.emit(StateChanged("slow", time.monotonic(), State.LIVE))
+        await asyncio.sleep(0.1)
+        sink.emit(TextChunk("slow", time.monotonic(), "here"))
+        await asyncio.sleep(60.0)
+
+
+@pytest.mark.parametrize(("wait", "chunks"), [(60.0, 1), (0.0, 0)])
+async def test_the_time_of_a_probe_counts_from_the_first_attempt(
+    wait: float, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(source: str, options: Options, taken: object) -> list[Adapter]:
+        return [SlowToLoad(1.5)]
+
+    monkeypatch.setattr("midstream_tui.hub.open_source", opened)
+    monkeypatch.setattr("midstream_tui.probe.LOADING_WAIT", wait)
+    state = await measure(["slow"], Options(), seconds=1.0, analysis=False)
+    assert state.streams["slow"].chunks == chunks
+    assert complaint(state) == ("" if chunks else "slow: nothing came: still loading a library")
+    assert (LOADING in state.streams["slow"].figures) == (not chunks)
