@@ -196,8 +196,13 @@ class Session:
             self._close(tally.stream)
         return _LIFE | _TEXT
 
+    def _processed(self, tally: Tally, at: float, now: float) -> None:
+        """What arrived `at` is folded `now`."""
+        self.processing.add(now, now - at)
+        tally.processing.add(now, now - at)
+
     def _text(self, tally: Tally, chunk: TextChunk, now: float) -> frozenset[Area]:
-        self.processing.add(now, now - chunk.at)
+        self._processed(tally, chunk.at, now)
         tokens, guess = tally.text(chunk)
         self.tokens += tokens
         if not chunk.sent:
@@ -232,12 +237,12 @@ class Session:
                 self._on_message(message)
 
     def _audio(self, tally: Tally, chunk: AudioChunk, now: float) -> frozenset[Area]:
-        self.processing.add(now, now - chunk.at)
+        self._processed(tally, chunk.at, now)
         tally.hear(chunk)
         return _MEDIA
 
     def _video(self, tally: Tally, frame: VideoFrame, now: float) -> frozenset[Area]:
-        self.processing.add(now, now - frame.at)
+        self._processed(tally, frame.at, now)
         tally.see(frame)
         return _MEDIA
 

@@ -124,6 +124,8 @@ def _stream(session: Session, tally: Tally, now: float) -> StreamState:
         messages=tally.messages,
         turns=tally.turns,
         latency=Latency(
+            processing_p50_ms=_ms((processing := tally.processing.read(now)).quantile(0.5)),
+            processing_p99_ms=_ms(processing.quantile(0.99)),
             ttft_ms=_ms(tally.log.ttft.quantile(0.5)),
             ttft_last_ms=_ms(tally.log.ttft_last),
             icl_p50_ms=_ms((gaps := text.gaps.read(now)).quantile(0.5)) if text else None,

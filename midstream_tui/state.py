@@ -46,9 +46,9 @@ class RecentMessage:
 class Latency:
     """Milliseconds; every figure has its definition in the name.
 
-    ``processing``: arrival to fold. ``ttft``: request written to first non-empty chunk, median and last.
-    ``icl``: time between chunks (not tokens). ``itl``: (last - first chunk) / (output tokens - 1), median over turns.
-    ``e2e``: request written to the end of the answer, median over turns.
+    ``processing``: arrival to fold, of what came in the last 20 s. ``ttft``: request written to first non-empty
+    chunk, median and last. ``icl``: time between chunks (not tokens). ``itl``: (last - first chunk) / (output tokens
+    - 1), median over turns. ``e2e``: request written to the end of the answer, median over turns.
     """
 
     processing_p50_ms: float | None = None

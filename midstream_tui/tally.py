@@ -135,6 +135,8 @@ class Tally:
         self.kinds: set[Kind] = set()
         self.tracks: dict[Kind, Track] = {}
         self.drops: dict[str, int] = {}
+        self.processing = RecentHistogram()
+        """Seconds from arrival to fold."""
         self.frames: deque[VideoFrame] = deque(maxlen=KEEP_MEDIA)
         self.audio: deque[AudioChunk] = deque(maxlen=KEEP_MEDIA)
         self.sound = SoundRing()

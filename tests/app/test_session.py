@@ -64,6 +64,25 @@ def test_a_turn_is_one_message_with_its_own_timing(session: Session, clock: Fake
     assert stream.latency.e2e_ms == pytest.approx(400, rel=0.03)
 
 
+def test_processing_is_the_time_from_arrival_to_fold_of_each_stream(
+    session: Session, clock: FakeClock
+) -> None:
+    for name, waited in (("quick", 0.002), ("slow", 0.2)):
+        session.apply(opened(name, clock.now))
+        for n in range(100):
+            session.apply(TextChunk(name, clock.now - waited * (5 if n == 50 else 1), "x"))
+    session.apply(opened("silent", clock.now))
+    streams = session.state().streams
+    assert streams["quick"].latency.processing_p50_ms == pytest.approx(2, rel=0.03)
+    assert streams["slow"].latency.processing_p50_ms == pytest.approx(200, rel=0.03)
+    assert streams["slow"].latency.processing_p99_ms == pytest.approx(200, rel=0.03)
+    session.apply(audio("slow", clock.now - 1.0))
+    assert session.state().streams["slow"].latency.processing_p99_ms == pytest.approx(1000, rel=0.03)
+    assert streams["silent"].latency.processing_p50_ms is None
+    clock.advance(30.0)
+    assert session.state().streams["slow"].latency.processing_p50_ms is None  # nothing came of late
+
+
 def test_the_providers_count_replaces_every_guess(session: Session, clock: FakeClock) -> None:
     ask(session, clock, Usage(prompt=12, completion=9))
     state = session.state()
