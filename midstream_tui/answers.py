@@ -2,7 +2,7 @@
 
 Questions and their arguments: ``process`` message, role, reward; ``analyze`` [messages]; ``compare`` a, b, algorithm;
 ``detect_pattern`` sequence, pattern; ``behavior`` [rewards]; ``status``. Where the brackets' argument is missing, what
-the stream has sent so far is meant.
+the stream has sent so far is meant: of what came since the last question, at most the last `MOST_HELD` messages.
 """
 
 from __future__ import annotations
@@ -10,15 +10,25 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from midstream_adapters.events import Event, TextChunk, TurnEnded
+
+from .transcript import Message, Transcript
 
 if TYPE_CHECKING:
     from midstream_analysis.agent import MidStreamAgent
 
 MOST_AGENTS = 64
+MOST_HELD = 1000
+"""Messages of one stream that wait for a question: as many as an agent remembers."""
+MOST_HELD_CHARS = 500_000
+MOST_CHARS = 4096
+"""Characters of one message that an agent is given."""
 MOST_ITEMS = 20_000
 """Items of one sequence."""
 MOST_PAIRS = 25_000_000
@@ -26,11 +36,44 @@ MOST_PAIRS = 25_000_000
 _ALGORITHMS = ("dtw", "lcs", "edit", "euclidean")
 
 
+Heard = tuple[str, str | None, float | None]
+"""A message: text, role, reward."""
+
+
+@dataclass(slots=True)
+class _Conversation:
+    """One stream's agent, made at the first question, and what it has yet to be told."""
+
+    agent: MidStreamAgent | None = None
+    held: deque[Heard] = field(default_factory=deque)
+    chars: int = 0
+    unread: int = 0
+    """Messages that made room before a question came: counted, but not analysed."""
+
+    def hold(self, message: Message) -> None:
+        text = message.text[:MOST_CHARS]
+        self.held.append((text, message.role, message.reward))
+        self.chars += len(text)
+        while len(self.held) > MOST_HELD or self.chars > MOST_HELD_CHARS:
+            self.chars -= len(self.held.popleft()[0])
+            self.unread += 1
+
+    def take(self) -> deque[Heard]:
+        """What was held, which is held no more."""
+        held, self.held, self.chars = self.held, deque(), 0
+        return held
+
+
 class Answers:
-    """Call it with (stream, what, arguments); it works in a thread, one question at a time."""
+    """Call it with (stream, what, arguments); it works in a thread, one question at a time.
+
+    Calls, and `hear`, are the event loop's.
+    """
 
     def __init__(self) -> None:
-        self._agents: OrderedDict[str, MidStreamAgent] = OrderedDict()
+        self._agents: OrderedDict[str, _Conversation] = OrderedDict()
+        self._speaking = Transcript(keep=1)
+        """The messages of all streams that are still being said."""
         self._asked: dict[str, Callable[[MidStreamAgent, Mapping[str, Any]], Any]] = {
             "process": _process,
             "analyze": _analyze,
@@ -52,16 +95,40 @@ class Answers:
         if self._turn is None:
             self._turn = asyncio.Lock()
         async with self._turn:
-            return await asyncio.to_thread(self._answer, stream, what, arguments)
+            talk = self._of(stream)
+            return await asyncio.to_thread(self._answer, talk, talk.take(), what, arguments)
 
-    def _answer(self, stream: str, what: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        from midstream_analysis.agent import MidStreamAgent  # numba: seconds, the first time
+    def hear(self, event: Event) -> None:
+        """Hold what a stream says, beside its questions, until it asks."""
+        closed: list[Message] = []
+        if isinstance(event, TextChunk) and (event.text or event.turn is not None):
+            message, _ = self._speaking.add(event)
+            closed = [] if message.open else [message]
+        elif isinstance(event, TurnEnded):
+            closed = self._speaking.close(event.stream, event.turn)
+        for message in closed:
+            if message.chars and not message.reasoning and not message.tool:
+                self._of(event.stream).hold(message)
 
-        agent = self._agents.pop(stream, None) or MidStreamAgent()
-        self._agents[stream] = agent
+    def _of(self, stream: str) -> _Conversation:
+        """The conversation of `stream`; that which was silent for longest makes room."""
+        talk = self._agents.pop(stream, None) or _Conversation()
+        self._agents[stream] = talk
         if len(self._agents) > MOST_AGENTS:
             self._agents.popitem(last=False)
-        result: Mapping[str, Any] = plain(self._asked[what](agent, arguments))
+        return talk
+
+    def _answer(
+        self, talk: _Conversation, held: deque[Heard], what: str, arguments: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        from midstream_analysis.agent import MidStreamAgent  # numba: seconds, the first time
+
+        agent = talk.agent = talk.agent or MidStreamAgent()
+        for text, role, reward in held:
+            agent.process_message(text, role, reward)
+        result: dict[str, Any] = plain(self._asked[what](agent, arguments))
+        if what in ("status", "process"):  # these count all that the stream has sent
+            result["messages"] += talk.unread
         return result
 
 

@@ -69,7 +69,8 @@ class Hub:
     ) -> None:
         self.options = options or Options()
         if engine and self.options.answer is None:
-            self.options = replace(self.options, answer=Answers())
+            answers = Answers()
+            self.options = replace(self.options, answer=answers, hear=answers.hear)
         self.lock = threading.RLock()
         self.session = Session(
             self.options.clock, wall, self._said, self._piece, Objectives.of(self.options.env)

@@ -65,6 +65,8 @@ class Options:
     """Who is shown whole pictures where frames are decoded."""
     answer: Answer | None = None
     """Who answers the questions of programs that send to ``ws+listen://``."""
+    hear: Callable[[Event], None] | None = None
+    """Who is told, on the event loop, what those programs send besides questions: answers are about that."""
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep

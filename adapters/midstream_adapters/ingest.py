@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from .base import Clock, Options, Sink, SourceError, StreamInfo
-from .events import Dropped, Figures, Kind, Provenance, State, StateChanged, StreamOpened
+from .events import Dropped, Event, Figures, Kind, Provenance, State, StateChanged, StreamOpened
 from .listener import GRACE, Address, Slot, Slots
 from .net import bracketed, is_loopback
 from .payload import PayloadReader
@@ -189,11 +189,21 @@ class Door:
             sink.emit(Dropped(guest.stream, self.options.clock(), Kind.TEXT, messages, "rate limit"))
             raise RateLimited(wait)
 
-    def take(self, sink: Sink, guest: Guest, text: str, nbytes: int, messages: int = 1) -> None:
-        """One message of a sender becomes events. Raises `RateLimited` as `admit` does."""
+    def take(
+        self,
+        sink: Sink,
+        guest: Guest,
+        text: str,
+        nbytes: int,
+        messages: int = 1,
+        hear: Callable[[Event], None] | None = None,
+    ) -> None:
+        """One message of a sender becomes events, of which `hear` is told. Raises `RateLimited` as `admit` does."""
         self.admit(sink, guest, messages)
         for event in guest.reader.read(text, nbytes):
             sink.emit(event)
+            if hear is not None:
+                hear(event)
 
     def refuse(self, sink: Sink, guest: Guest, nbytes: int) -> None:
         """Count a request that was answered before it was taken, or read, whole; `nbytes` of it made no message."""

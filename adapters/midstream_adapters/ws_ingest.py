@@ -137,7 +137,7 @@ class WebSocketListener(Doorkeeper):
         what = value.get("type") if value is not None else None
         try:
             if value is None or what not in ASKED:
-                self._door.take(sink, guest, message, nbytes)
+                self._door.take(sink, guest, message, nbytes, hear=self._door.options.hear)
                 return
             arguments = value["payload"] if isinstance(value.get("payload"), Mapping) else value
             said = _said(arguments) if what == "process" else None

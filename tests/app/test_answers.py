@@ -5,13 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from midstream_adapters.base import Options
+from midstream_adapters.events import TextChunk, TurnEnded
 from midstream_analysis.agent import MidStreamAgent
-from midstream_tui.answers import MOST_AGENTS, MOST_ITEMS, Answers
+from midstream_tui.answers import (
+    MOST_AGENTS,
+    MOST_CHARS,
+    MOST_HELD,
+    MOST_HELD_CHARS,
+    MOST_ITEMS,
+    Answers,
+    plain,
+)
 from midstream_tui.hub import Hub
+from tests.adapters.recorder import until
 
 
 async def test_results_are_the_agents() -> None:
@@ -60,6 +72,65 @@ async def test_wrong_questions_get_one_line(what: str, arguments: dict[str, obje
     with pytest.raises(ValueError, match=why) as caught:
         await Answers()("s", what, arguments)
     assert "\n" not in str(caught.value)
+
+
+async def test_what_a_stream_has_sent_is_what_its_agent_knows() -> None:
+    answers, agent = Answers(), MidStreamAgent()
+    texts = ["Hello!", "Can you help me?", "Sure, what is it?", "Thanks a lot!"] * 25
+    for n, text in enumerate(texts):
+        answers.hear(TextChunk("s", float(n), text, "user", reward=n / 100))
+        agent.process_message(text, "user", n / 100)
+    said = await answers("s", "status", {})
+    assert (said["messages"], said["rewards"]) == (100, 100)
+    analysed = await answers("s", "analyze", {})
+    assert analysed == plain(agent.analyze_conversation())
+    assert len(analysed["moves"]) == 100
+    assert (await answers("s", "behavior", {}))["n"] == 100
+    assert (await answers("s", "status", {}))["messages"] == 100  # once only
+    assert (await answers("s", "process", {"message": "Bye!"}))["messages"] == 101
+    assert (await answers("other", "analyze", {}))["messages"] == 0
+
+
+async def test_an_answer_in_pieces_is_one_message_and_thoughts_are_none() -> None:
+    answers = Answers()
+    for text in ("It ", "is ", "here."):
+        answers.hear(TextChunk("s", 0.0, text, "assistant", "t1", final=False))
+        answers.hear(TextChunk("s", 0.0, "Hm.", "assistant", "t1", final=False, reasoning=True))
+    assert (await answers("s", "status", {}))["messages"] == 0
+    answers.hear(TurnEnded("s", 1.0, "t1"))
+    assert (await answers("s", "status", {}))["messages"] == 1
+
+
+async def test_what_waits_for_a_question_is_bounded_and_all_is_counted() -> None:
+    answers = Answers()
+    for n in range(MOST_HELD + 50):
+        answers.hear(TextChunk("s", 0.0, f"message {n}"))
+    for _ in range(MOST_HELD_CHARS // MOST_CHARS + 10):
+        answers.hear(TextChunk("long", 0.0, "x" * 2 * MOST_CHARS))
+    talks = answers._agents
+    assert len(talks["s"].held) == MOST_HELD
+    assert sum(len(text) for text, _, _ in talks["long"].held) == talks["long"].chars <= MOST_HELD_CHARS
+    said = await answers("s", "status", {})
+    assert (said["messages"], said["history"]) == (MOST_HELD + 50, MOST_HELD)
+
+
+async def test_texts_sent_over_a_websocket_are_what_a_question_is_about() -> None:
+    hub = Hub(Options(env={}))
+    (listener,) = hub.add("ws+listen://127.0.0.1:0")
+    adapter: Any = hub.sources[listener].adapter
+    try:
+        await until(lambda: adapter.port)
+        async with connect(f"ws://127.0.0.1:{adapter.port}/ingest/bot") as socket:
+            for n in range(100):
+                await socket.send(f"message {n}")
+            await socket.send('{"type": "process", "message": "And this?"}')
+            await socket.send('{"type": "status"}')
+            await socket.send('{"type": "analyze"}')
+            processed, status, analysed = [json.loads(await socket.recv())["result"] for _ in range(3)]
+        assert processed["messages"] == status["messages"] == analysed["messages"] == 101
+        assert hub.state().message_count == 101
+    finally:
+        await hub.stop()
 
 
 async def test_agents_are_bounded() -> None:
