@@ -69,32 +69,32 @@ def lcs(a: Any, b: Any) -> int:
         ValueError: not sequences, unhashable items, or NaN (which equals nothing, not even itself).
     """
     try:
-        length = _text_lcs(a, b)
+        return _text_lcs(a, b)
     except (TypeError, UnicodeEncodeError):
-        length = -1
-    return length if length >= 0 else int(edit._lcs(*_codes(a, b)))
+        pass  # no short text
+    return int(edit._lcs(*_codes(a, b)))
 
 
 def levenshtein(a: Any, b: Any) -> int:
     """Least number of insertions, deletions and substitutions that turn `a` into `b`; input as for `lcs`."""
     try:
-        distance = _text_edit(a, b)
+        return _text_edit(a, b)
     except (TypeError, UnicodeEncodeError):
-        distance = -1
-    return distance if distance >= 0 else int(edit._edit(*_codes(a, b)))
+        pass  # no short text
+    return int(edit._edit(*_codes(a, b)))
 
 
 def _first_lcs(a: Any, b: Any) -> int:
     """Compile the kernel, or load it from the cache, and put its entry point in this one's place."""
     global _text_lcs
-    _text_lcs = text.entry(text._text_lcs)
+    _text_lcs = text.entry(text.short_lcs)
     return _text_lcs(a, b)
 
 
 def _first_edit(a: Any, b: Any) -> int:
     """As `_first_lcs`."""
     global _text_edit
-    _text_edit = text.entry(text._text_edit)
+    _text_edit = text.entry(text.short_edit)
     return _text_edit(a, b)
 
 
