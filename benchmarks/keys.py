@@ -79,7 +79,7 @@ KEYS = (
     Key("`A` alerts", b"A", (b"alerts",), ESCAPE),
     Key("`E` export as", b"E", (b"Markdown: a report",), ESCAPE),
     Key("`i` options", b"i", (b"Options of",), ESCAPE),
-    Key("`ctrl+p` palette", b"\x10", (b"Search for",), ESCAPE),
+    Key("`ctrl+p` palette", b"\x10", (b"open its detail",), ESCAPE),
     Key("`space` freeze", b" ", (b"PAUSED",), b" "),
     Key("`v` layout", b"v", PANELS),
     Key("`1` panel", b"1", (b"Temporal Analysis",)),

@@ -14,6 +14,7 @@ from textual.widgets import LoadingIndicator
 
 from midstream_widgets.lines import cut
 
+from .screens.dialog import Backdropped
 from .screens.live import LiveScreen
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _SKIPPED = ("panel.", "focus.", "app.palette", "app.interrupt")
 """Bindings that make no sense without a key, or that are listed by what they show."""
 
 
-class Palette(CommandPalette):
+class Palette(Backdropped, CommandPalette):
     """Textual's, but for its sign: a lens two cells wide that some terminals have not."""
 
     DEFAULT_CSS = """
