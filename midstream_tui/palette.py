@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
+from textual.command import Command as Row
+from textual.command import (
+    CommandInput,
+    CommandList,
+    CommandPalette,
+    DiscoveryHit,
+    Hit,
+    Hits,
+    Provider,
+    SearchIcon,
+)
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.style import Style
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import LoadingIndicator
 
@@ -25,16 +38,48 @@ _SKIPPED = ("panel.", "focus.", "app.palette", "app.interrupt")
 
 
 class Palette(Backdropped, CommandPalette):
-    """Textual's, but for its sign: a lens two cells wide that some terminals have not."""
+    """Textual's, but that it opens with its list, and its sign: a lens two cells wide that some terminals have not.
+
+    Textual 8.2 opens an empty palette, gathers commands in a task, and then styles, lays out and paints it twice more.
+    """
 
     DEFAULT_CSS = """
     Palette SearchIcon { color: $text-muted; }
     """
     SIGN = "›"
 
-    def on_mount(self) -> None:
-        for sign in self.query(SearchIcon):  # none where a quick hand has closed it already
-            sign.icon = self.SIGN
+    def __init__(self) -> None:
+        super().__init__(classes="-ready")
+
+    def compose(self) -> ComposeResult:
+        self.set_reactive(CommandPalette._list_visible, True)
+        sign = SearchIcon()
+        sign.icon = self.SIGN
+        with Vertical(id="--container"):
+            with Horizontal(id="--input", classes="--list-visible"):
+                yield sign
+                yield CommandInput(placeholder=self._placeholder, select_on_focus=False)
+            with Vertical(id="--results"):
+                yield CommandList(classes="--visible")
+                yield LoadingIndicator()
+
+    def _gather_commands(self, search_value: str) -> Any:
+        """What is offered before anything was typed is there at once; a search goes on in a task."""
+        if search_value:
+            return super()._gather_commands(search_value)
+        dim = Style.from_styles(self.get_component_styles("command-palette--help-text"))
+        commands = (each for kind in self._providers if isinstance(kind, Commands) for each in kind.offered())
+        rows = [
+            Row(
+                Content.assemble(command.name, "\n", Content(command.about).stylize_before(dim)),
+                DiscoveryHit(command.name, command.run, command.name, command.about),
+                id=str(number),
+            )
+            for number, command in enumerate(commands)
+        ]
+        self._show_busy = False
+        self._refresh_command_list(self.query_one(CommandList), rows, True)
+        return None
 
     # Textual's search may end after its palette was closed, and then looks for parts that have left.
 
@@ -140,10 +185,13 @@ class Commands(Provider):
     def _theme(self, name: str) -> None:
         self.app.theme = name
 
+    def offered(self) -> Iterator[Command]:
+        """What is listed before anything was typed."""
+        return (command for command in self._all() if command.first)
+
     async def discover(self) -> Hits:
-        for command in self._all():
-            if command.first:
-                yield DiscoveryHit(Content(command.name), command.run, command.name, command.about)
+        for command in self.offered():
+            yield DiscoveryHit(Content(command.name), command.run, command.name, command.about)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
