@@ -16,6 +16,7 @@ from .events import Provenance, State, StateChanged
 from .hls_fetch import is_public, resolve
 from .live_thread import opened_live
 from .mediainfo import MediaError
+from .mp4_order import index_is_last
 from .net import bad_certificate, detail, refused, short_body
 from .reading import play
 from .redact import redact
@@ -28,6 +29,14 @@ MAX_REDIRECTS = 5
 _MISSING = {"srt": "srt", "rist": "rist"}
 _DEMUXERS = (
     "mov,matroska,mpegts,mp3,aac,ogg,wav,flac,flv"  # none of them opens anything else, as a playlist would
+)
+
+
+_HEAD = 65_536
+"""Bytes of a file in which what comes first is looked for."""
+_WANTS_RANGES = (
+    "the file's index (moov) is at its end, and the server answers no ranges: serve it with ranges, or put the index"
+    " in front (ffmpeg -i IN -c copy -movflags +faststart OUT)"
 )
 
 
@@ -146,19 +155,48 @@ class NetworkMedia:
                 sink.emit(StateChanged(self._info.stream, options.clock(), State.LIVE, str(info)))
                 paced = whole and info.duration is not None and not options.fast
                 await play(thread, info, sink, options, paced=paced)
-        except MediaError as error:
-            if live or "5XX" in str(error):
-                raise Interrupted(f"the source broke off: {error}") from None
-            raise SourceError(f"{self._info.source}: {error}") from None
-        except TimeoutError:
-            if live:
-                raise Interrupted(f"stalled: no packet for {self._quiet:g} s") from None
-            raise Interrupted(f"nothing came within {options.connect_timeout:g} s") from None
-        except OSError as error:
-            what = "the source was lost" if live else "not reached"
-            raise Interrupted(f"{what}: {error.strerror or explain(error)}") from None
+        except (MediaError, OSError) as error:
+            if whole and await self._wants_ranges(url):
+                raise SourceError(_WANTS_RANGES) from None
+            raise self._failure(error, live) from None
         if not whole and info.duration is None:
             raise Interrupted("the server closed the stream")
+
+    def _failure(self, error: MediaError | OSError, live: bool) -> SourceError | Interrupted:
+        """What an error of libav's means, `live`: after it had opened the input."""
+        if isinstance(error, MediaError):
+            if live or "5XX" in str(error):
+                return Interrupted(f"the source broke off: {error}")
+            return SourceError(f"{self._info.source}: {error}")
+        if isinstance(error, TimeoutError):
+            if live:
+                return Interrupted(f"stalled: no packet for {self._quiet:g} s")
+            return Interrupted(f"nothing came within {self._options.connect_timeout:g} s")
+        what = "the source was lost" if live else "not reached"
+        return Interrupted(f"{what}: {error.strerror or explain(error)}")
+
+    async def _wants_ranges(self, url: str) -> bool:
+        """Whether libav, which failed at it, can never play the file: its index is last, and no range is answered."""
+        import httpx  # `_arrive` has loaded it
+
+        headers = {**self._headers(url), "Range": "bytes=0-", "Accept-Encoding": "identity"}
+        context = await asyncio.to_thread(httpx.create_ssl_context)
+        head = b""
+        try:
+            async with (
+                asyncio.timeout(self._options.connect_timeout),
+                httpx.AsyncClient(verify=context, timeout=None) as client,
+                client.stream("GET", url, headers=headers) as answer,
+            ):
+                if answer.status_code != 200:  # 206 is a range
+                    return False
+                async for chunk in answer.aiter_raw():
+                    head += chunk
+                    if len(head) >= _HEAD:
+                        break
+        except (httpx.HTTPError, TimeoutError):
+            return False
+        return index_is_last(head)
 
     def _headers(self, url: str) -> Mapping[str, str]:
         """The user's headers may hold keys: they go to the host that was named, and to no other."""

@@ -20,6 +20,7 @@ from midstream_adapters import network_media
 from midstream_adapters.base import Backoff, Options, SourceError, supervise
 from midstream_adapters.events import Event, Kind, State, StateChanged
 from midstream_adapters.live_thread import LiveThread
+from midstream_adapters.mp4_order import index_is_last
 from midstream_adapters.network_media import NetworkMedia, libav_input, open_source
 from midstream_adapters.registry import NETWORK_MEDIA, SSE, kind_of
 from tests.adapters.clips import make_clip, truth
@@ -192,6 +193,77 @@ async def test_a_file_over_http_is_played_whole(film: Path) -> None:
     assert sink.nbytes(Kind.VIDEO) == want["video_bytes"]
     assert asked[0][0] == "/a.mp4"
     assert {key for _, key in asked} == {"k"}  # libav sends it too
+
+
+async def test_an_index_at_the_end_wants_a_server_that_answers_ranges(tmp_path: Path) -> None:
+    """It was lost for ever before, by an input/output error. With the index in front all is well."""
+    asked: list[str | None] = []
+
+    async def handler(path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> None:
+        asked.append(headers.get("x-key"))
+        body = (tmp_path / path[1:]).read_bytes()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(body)}\r\n\r\n"
+        with suppress(ConnectionError):  # who has seen enough leaves
+            writer.write(head.encode() + body)
+            await writer.drain()
+
+    for name, flags in (("last.mov", "-faststart"), ("first.mov", "+faststart")):
+        make_clip(
+            tmp_path / name, frames=30, frame_rate=3, size=(160, 90), audio="pcm_s16le",
+            container_options={"movflags": flags},
+        )  # fmt: skip
+    assert (tmp_path / "last.mov").stat().st_size > 1_000_000  # of a small one libav still has the start
+    async with http(handler) as url:
+        sink = await watch(adapter(f"{url}/last.mov", fast=True, headers={"X-Key": "k"}), attempts=3)
+        assert State.RECONNECTING not in sink.states
+        assert sink.states[-1] is State.FAILED
+        assert reason(sink).startswith(
+            "the file's index (moov) is at its end, and the server answers no ranges"
+        )
+        assert set(asked) == {"k"}
+        sink = await watch(adapter(f"{url}/first.mov", fast=True))
+        assert sink.states[-1] is State.ENDED
+        assert len(sink.frames) == 30
+
+
+async def test_a_loss_is_no_want_of_ranges(film: Path) -> None:
+    """The index is last, but the server answers ranges: it broke off."""
+
+    async def handler(path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> None:
+        body = film.read_bytes()
+        part = body[: len(body) // 2] if "range" in headers else body
+        writer.write(
+            f"HTTP/1.1 {'206 Part' if 'range' in headers else '200 OK'}\r\nContent-Type: video/mp4\r\n"
+            f"Content-Range: bytes 0-{len(body) - 1}/{len(body)}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + part
+        )
+
+    async with http(handler) as url:
+        sink = await watch(adapter(f"{url}/x.mp4", fast=True))
+    assert "moov" not in reason(sink)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "last"),
+    [
+        ([(b"ftyp", 16), (b"moov", 90), (b"mdat", 9)], False),
+        ([(b"ftyp", 16), (b"free", 0), (b"mdat", 9)], True),
+        ([(b"ftyp", 16), (b"sidx", 9), (b"moof", 9), (b"mdat", 9)], False),
+        ([(b"ftyp", 70_000), (b"mdat", 9)], False),  # not seen
+        ([(b"oggs", 16), (b"mdat", 9)], False),
+    ],
+)
+def test_what_comes_first_in_an_mp4(boxes: list[tuple[bytes, int]], last: bool) -> None:
+    body = b"".join(struct.pack(">I4s", 8 + size, kind) + bytes(size) for kind, size in boxes)
+    assert index_is_last(body[:65_536]) is last
+    long = b"".join(struct.pack(">I4sQ", 1, kind, 16 + size) + bytes(size) for kind, size in boxes)
+    assert index_is_last(long[:65_536]) is last
+
+
+def test_boxes_without_a_sensible_length_are_no_index() -> None:
+    assert not index_is_last(struct.pack(">I4s", 0, b"free") + struct.pack(">I4s", 9, b"mdat"))
+    assert not index_is_last(b"")
+    assert not index_is_last(b"\0\0\0\x01free\0\0")
 
 
 async def test_what_is_no_media_is_told(film: Path) -> None:
