@@ -259,6 +259,13 @@ def test_a_name_has_the_room_that_there_is() -> None:
     ]
 
 
+def test_a_name_goes_before_a_remark_that_would_not_be_readable() -> None:
+    names = ("127.0.0.1/live", "127.0.0.1/live#2")
+    lines = (StatusLine(name, (), "reconnecting", "live", "refused", retry_in=12.0) for name in names)
+    said = texts(status_rows(StatusView(lines=tuple(lines)), 36, 4), 36)
+    assert said[-2:] == ["↻ reconnecting 127.0.0.1/live    re…", "↻ reconnecting 127.0.0.1/live#2  re…"]
+
+
 # Stream Metrics
 
 

@@ -12,6 +12,9 @@ from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import Row, Span, grid, pad, told_apart, width_of
 from midstream_widgets.views import Flaw, StatusLine, StatusView
 
+READABLE = 8
+"""Cells below which what is left of a remark says nothing."""
+
 
 def _kind(label: str, active: bool | None, level: float | None = None) -> Row:
     glyph = glyphs.activity(active)
@@ -83,7 +86,7 @@ def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
     """The summary, then a line a stream: state, id, kinds where there is room, and the remarks.
 
     A remark that finds no room beside has a line of its own while there are any. Names are whole where that leaves
-    every remark its room, else cut so that no two streams look the same.
+    every remark its room, or where a remark would not be readable anyhow, else cut so that no two look the same.
     """
     head = summary(view, width, height - len(view.lines))
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
@@ -97,7 +100,8 @@ def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
         """Which remarks don't fit beside names of so many cells."""
         return [bool(remark.spans) and beside + names + width_of(remark) > width for remark in remarks]
 
-    names = widest if sum(parted(widest)) <= spare else min(widest, max(6, width // 3))
+    shared = width // 3 if width - beside - width // 3 - 2 >= READABLE else width - beside - 2
+    names = widest if sum(parted(widest)) <= spare else min(widest, max(6, shared))
     ids = [line.stream for line in view.lines]
     cut_names, whole_names = told_apart(ids, names), told_apart(ids, widest)
     lines: list[Row] = []
