@@ -191,7 +191,7 @@ class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, Toa
     def tick(self) -> None:
         """What is due at the refresh rate: the hub's own, and a paint when the link is free for it."""
         self.hub.tick()
-        if self.live_screen.stands and self.time_to_paint():
+        if self.live_screen.stands and not self.spare() and self.time_to_paint():
             self.paint()
 
     def paint(self) -> None:

@@ -14,6 +14,8 @@ THRESHOLDS = (2_000, 5, 1_000)
 """Objects more than at the last look; such looks until the older ones are walked; such walks until all is walked."""
 EVERY = 30.0
 """Seconds between two walks over all that came since the start."""
+HOLD = 0.1
+"""Seconds, from a key on, in which nothing is walked; keys that come meanwhile make it no longer."""
 
 
 class Collector:
@@ -23,6 +25,7 @@ class Collector:
         self._clock = clock
         self._before: tuple[int, int, int] | None = None
         self._looked = 0.0
+        self._held = False
 
     @property
     def begun(self) -> bool:
@@ -44,8 +47,21 @@ class Collector:
         self._looked = self._clock()
         return True
 
+    def hold(self, later: Callable[[float, Callable[[], None]], object]) -> None:
+        """Walk nothing while a key is answered; `later(seconds, call)` is the event loop's."""
+        if self._before is not None and gc.isenabled():
+            self._held = True
+            gc.disable()
+            later(HOLD, self._release)
+
+    def _release(self) -> None:
+        if self._held:
+            self._held = False
+            gc.enable()
+
     def end(self) -> None:
         """Give the process its own thresholds back."""
+        self._release()
         if self._before is not None:
             gc.set_threshold(*self._before)
             gc.unfreeze()

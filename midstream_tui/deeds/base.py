@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 if TYPE_CHECKING:
+    from midstream_tui.collector import Collector
     from midstream_tui.config import RecentSources
     from midstream_tui.hub import Hub
     from midstream_tui.progress import Progress
@@ -21,6 +22,7 @@ class Deeds(App[None]):
     hub: Hub
     recent: RecentSources
     progress: Progress
+    collector: Collector
     settings: Settings
     watchman: Watchman
     refresh_ms: int

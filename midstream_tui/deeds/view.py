@@ -40,7 +40,7 @@ class ViewDeeds(Deeds):
         now = self.hub.options.clock()
         self.paused_at = None if self.paused_at is not None else (self.hub.session.events, now)
         self.look_again()
-        self.paint_title(now)
+        self.paint()
 
     def action_refresh(self, step: int) -> None:
         at = min(range(len(REFRESH_MS)), key=lambda i: abs(REFRESH_MS[i] - self.refresh_ms))

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
-from textual.events import Resize, ScreenResume
+from textual.events import Idle, Resize, ScreenResume
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.visual import Visual
 
+from .at_once import paint_at_once
 from .laid_out import skip_if_laid_out
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class Backdropped:
         if self._backdrop is None:
             self._backdrop = Backdrop(screen)
         return self._backdrop
+
+    async def _on_idle(self, event: Idle) -> None:
+        paint_at_once(cast("Screen[object]", self))
 
     async def _on_resize(self, event: Resize) -> None:
         skip_if_laid_out(cast("Screen[object]", self), event)

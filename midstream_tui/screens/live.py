@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.events import Resize, ScreenResume
+from textual.events import Idle, Resize, ScreenResume
 from textual.geometry import Size
 from textual.message import Message
 from textual.screen import Screen
@@ -21,6 +21,7 @@ from midstream_tui.session import Area, Session
 from midstream_widgets.line_panel import LinePanel
 from midstream_widgets.lines import fit
 
+from .at_once import paint_at_once
 from .key_line import KeyLine
 from .laid_out import skip_if_laid_out
 from .panel_grid import PanelGrid
@@ -58,7 +59,7 @@ class Feed:
 
 @runtime_checkable
 class Feeder(Protocol):
-    """An app that gives a screen its views before the first paint."""
+    """An app that gives a screen its views before they are painted."""
 
     def feed(self, screen: LiveScreen) -> None: ...
 
@@ -137,6 +138,9 @@ class LiveScreen(Screen[None]):
             self._fresh = event.refresh_styles = False  # it was fed, and got its styles, a moment ago
         else:
             self.post_message(self.Shown())
+
+    def on_idle(self, event: Idle) -> None:
+        paint_at_once(self)
 
     def on_resize(self, event: Resize) -> None:
         if skip_if_laid_out(self, event) and event.size == self._settled:
@@ -238,4 +242,5 @@ class LiveScreen(Screen[None]):
     def _rearranged(self) -> None:
         if self.focused is None or not self.focused.display:
             self.set_focus(self._panels[self.grid.shown()[0]])
-        self.post_message(self.Shown())
+        if isinstance(self.app, Feeder):  # before they are laid out: they would be painted empty
+            self.app.feed(self)
