@@ -227,7 +227,13 @@ def test_every_state_has_its_own_sign_word_and_style() -> None:
 def test_status_on_few_lines_puts_the_kinds_side_by_side() -> None:
     said = texts(status_rows(STATUS, 36, 5))
     assert said[0].split() == ["Audio:", "●", "ACTIVE", "Text:", "●", "ACTIVE"]
-    assert said[2].startswith("● live")
+
+
+def test_streams_in_trouble_come_first_where_not_all_find_room() -> None:
+    signs = [line.split()[0] for line in texts(status_rows(STATUS, 100, 20))[-len(STATUS.lines) :]]
+    assert signs == ["●", "◐", "●", "↻", "■", "✗"]  # as they were added
+    signs = [line.split()[0] for line in texts(status_rows(STATUS, 100, len(STATUS.lines)))[-6:]]
+    assert signs == ["✗", "◐", "↻", "●", "●", "■"]
 
 
 def test_a_reason_that_finds_no_room_gets_a_line_where_there_is_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.cells import cell_len
 from textual.reactive import var
 
@@ -82,13 +84,22 @@ def _about(line: StatusLine, name: str, states: int, names: int, kinds: int) -> 
     return (*spans, (f" {pad('+'.join(line.kinds), kinds)}", "muted")) if kinds else spans
 
 
+def _calm(line: StatusLine) -> int:
+    """0 for what is broken, 1 for what is in trouble, 2 for the rest."""
+    style = glyphs.state(line.state).style
+    return 0 if style == "error" else 1 if style == "warning" or line.flaws else 2
+
+
 def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
     """The summary, then a line a stream: state, id, kinds where there is room, and the remarks.
 
     A remark that finds no room beside has a line of its own while there are any. Names are whole where that leaves
-    every remark its room, or where a remark would not be readable anyhow, else cut so that no two look the same.
+    every remark its room, or where a remark would not be readable anyhow, else cut so that no two look the same. Where
+    there is no room for all streams those in trouble come first.
     """
     head = summary(view, width, height - len(view.lines))
+    if len(head) + len(view.lines) > height:
+        view = replace(view, lines=tuple(sorted(view.lines, key=_calm)))
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
     kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
     beside = states + 1 + (kinds + 1 if kinds else 0)
