@@ -6,6 +6,8 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from midstream_tui.config import REFRESH_MS
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -26,7 +28,11 @@ async def load_ahead(app: App[None]) -> None:
     from textual.widgets import Button, Checkbox, Input, Label, OptionList, Select, Static
 
     from midstream_tui.screens.help import HelpScreen
+    from midstream_tui.screens.options import OptionsScreen
 
+    with_a_file = OptionsScreen("", None, [], None, REFRESH_MS[0])  # of styles, which several dialogs share
+    app._load_screen_css(with_a_file)
+    await asyncio.sleep(0.05)
     made: list[Widget] = [HelpScreen(app.screen), Select[str](())]
     made += [kind() for kind in (Horizontal, Vertical, VerticalScroll)]
     made += [kind() for kind in (Static, Label, Button, Checkbox, Input, OptionList)]

@@ -23,6 +23,7 @@ from .at_once import paint_at_once
 from .laid_out import skip_if_laid_out
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.color import Color
     from textual.css.styles import RulesMap
     from textual.style import Style
@@ -93,6 +94,13 @@ class Backdropped:
 
     _backdrop: Backdrop | None = None
     _new = True
+    _styled = True
+
+    def _post_register(self, app: App[object]) -> None:
+        """A file of styles that is new to `app` is read after the screen got its own."""
+        super()._post_register(app)  # type: ignore[misc]
+        paths = cast("Screen[object]", self).css_path
+        self._styled = all(app.stylesheet.has_source(str(path), "") for path in paths)
 
     def render(self) -> Any:
         screen = cast("Screen[object]", self)
@@ -109,9 +117,7 @@ class Backdropped:
         skip_if_laid_out(cast("Screen[object]", self), event)
 
     def _on_screen_resume(self, event: ScreenResume) -> None:
-        if (
-            self._new and not cast("Screen[object]", self).css_path
-        ):  # which is read after the widgets got their styles
+        if self._new and self._styled:
             event.refresh_styles = False
         self._new = False
 
