@@ -1,7 +1,7 @@
 """Truncated and bit-flipped media of every container that a stream comes in: no crash, no hang, a clear end.
 
-What surrounds the media is fuzzed where it is tested: playlists in test_hls_playlist and test_hls, RTMP's chunks and
-connections in test_rtmp_chunks and test_rtmp_server, SDP in test_whip and test_rtc_peer.
+What surrounds the media is fuzzed where it is tested: playlists in test_hls_playlist and test_hls_trouble, RTMP's
+chunks and connections in test_rtmp_chunks and test_rtmp_server, SDP in test_whip and test_rtc_peer.
 """
 
 from __future__ import annotations
