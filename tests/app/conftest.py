@@ -1,6 +1,9 @@
-"""A clock that moves only when told, and events without ceremony."""
+"""A clock that moves only when told, events without ceremony, and a stream on a server for restreaming."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from midstream_adapters.events import (
     StreamOpened,
     VideoFrame,
 )
+from tests.adapters.hls_server import Media, Site, listed, make_media, playlist, serving
 
 
 class FakeClock:
@@ -58,3 +62,24 @@ def frame(
 
 def audio(stream: str, at: float, rms: float = 0.1, nbytes: int = 640) -> AudioChunk:
     return AudioChunk(stream, at, np.zeros(320, np.float32), 16000, 48000, 2, None, 0.02, rms, rms, nbytes)
+
+
+# -- restreaming
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("restream")
+
+
+@pytest.fixture(scope="module")
+def media(folder: Path) -> Media:
+    return make_media(folder / "ts", seconds=2)
+
+
+@pytest.fixture
+def site(media: Media) -> Iterator[Site]:
+    with serving() as site:
+        site.files |= {f"s{n}.ts": segment for n, segment in enumerate(media.segments)}
+        site.files["x.m3u8"] = playlist(*listed(media))
+        yield site

@@ -1,13 +1,10 @@
-"""RestreamClient over real sockets: HLS, RTMP and WebRTC; its events, its counts, its secrets; the spec's examples."""
+"""RestreamClient over real sockets: HLS, RTMP and WebRTC, each with the spec's example; its counts, its secrets."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
-import logging
-import sys
-import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
@@ -17,84 +14,21 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
-from midstream_adapters.base import Backoff, Options
-from midstream_adapters.events import Kind, Provenance, State, StateChanged, StreamOpened
+from midstream_adapters.base import Options
 from midstream_adapters.signalling import SignallingServer, decode, encode
-from midstream_tui import RestreamClient, RestreamConfig
-from midstream_tui.inbox import MOST, Inbox
+from midstream_tui.inbox import Inbox
 from midstream_tui.session import Session
 from tests.adapters.clips import make_clip, truth
-from tests.adapters.hls_server import Answer, Media, Site, listed, make_media, playlist, serving
-from tests.adapters.photographs import make_film
-from tests.adapters.recorder import until
+from tests.adapters.hls_server import Answer, Media, Site
 from tests.adapters.rtc import Pictures, Tone, accept, connection, loopback, offer  # noqa: F401
 from tests.adapters.rtmp_ends import Played, Tag, server, tags_of
-from tests.app.conftest import FakeClock, audio, frame, live
-
-SECRET = "secret-key-1"
-QUICK = Backoff(first=0.02, most=0.05)
-EVENTS = ("connected", "disconnected", "frame", "audio", "transcription", "objects_detected", "error")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("restream")
-
-
-@pytest.fixture(scope="module")
-def media(folder: Path) -> Media:
-    return make_media(folder / "ts", seconds=2)
+from tests.app.conftest import FakeClock, frame, live
+from tests.app.restream_ends import SECRET, Heard, client, told
 
 
 @pytest.fixture(scope="module")
 def film(folder: Path) -> Path:
     return make_clip(folder / "film.flv", frames=12, frame_rate=10, size=(160, 90), audio_rate=44_100)
-
-
-@pytest.fixture
-def site(media: Media) -> Iterator[Site]:
-    with serving() as site:
-        site.files |= {f"s{n}.ts": segment for n, segment in enumerate(media.segments)}
-        site.files["x.m3u8"] = playlist(*listed(media))
-        yield site
-
-
-def client(**settings: Any) -> RestreamClient:
-    settings.setdefault("options", Options(fast=True, env={}))
-    return RestreamClient(RestreamConfig(**settings), backoff=QUICK)
-
-
-class Heard:
-    """Everything that a client tells, in order."""
-
-    def __init__(self, client: RestreamClient) -> None:
-        self.all: list[tuple[str, Any]] = []
-        self._news = asyncio.Event()
-        for name in EVENTS:
-            client.on(name, lambda told, name=name: self._add(name, told))
-
-    def _add(self, name: str, told: Any) -> None:
-        self.all.append((name, told))
-        self._news.set()
-
-    def of(self, name: str) -> list[Any]:
-        return [told for event, told in self.all if event == name]
-
-    @property
-    def life(self) -> list[str]:
-        return [event for event, _ in self.all if event not in ("frame", "audio")]
-
-    async def until(self, name: str, count: int = 1) -> None:
-        async with asyncio.timeout(10):
-            while len(self.of(name)) < count:
-                self._news.clear()
-                await self._news.wait()
-
-
-def told(heard: Heard, client: RestreamClient) -> str:
-    """Everything that could show a secret, as text."""
-    rest = [(name, repr(e), str(e)) for name, e in heard.all if name not in ("frame", "audio")]
-    return repr((rest, client.stats, client.analysis, client.config))
 
 
 # -- HLS
@@ -350,252 +284,6 @@ async def test_whep_is_told_by_its_address_and_given_the_token(site: Site) -> No
     assert "501" in str(caught.value)
     assert (restream.stats.source or "").startswith("whep+http://")
     assert SECRET not in repr((caught.value, restream.config, restream.stats))
-
-
-# -- what is configured
-
-
-@pytest.mark.parametrize(
-    ("connecting", "settings", "said"),
-    [
-        ("connect_rtmp", {}, "no rtmp_url"),
-        ("connect_rtmp", {"rtmp_url": f"http://h/live/{SECRET}?key={SECRET}"}, "rtmp, rtmps"),
-        ("connect_webrtc", {}, "no webrtc_signaling"),
-        ("connect_webrtc", {"webrtc_signaling": "ftp://h"}, "wss"),
-        ("connect_rtmp", {"rtmp_url": "rtmp://[::1/live"}, "no address"),
-        ("connect_rtmp", {"rtmp_url": "rtmp://h/live/eu", "stream_key": f"key={SECRET}#"}, "with / or #"),
-    ],
-)
-async def test_what_is_not_configured_is_told(connecting: str, settings: dict[str, str], said: str) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
-        await getattr(client(**settings), connecting)()
-    assert f"key={SECRET}" not in str(caught.value)
-
-
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "", "/etc/passwd", "rtmp://h/live/k"])
-async def test_hls_is_http_only(url: str) -> None:
-    with pytest.raises(ValueError, match="url"):
-        await client().connect_hls(url)
-
-
-async def test_no_key_and_no_host_are_connection_errors() -> None:
-    with pytest.raises(ConnectionError, match="MIDSTREAM_STREAM_KEY"):
-        await client(rtmp_url="rtmp://127.0.0.1/live").connect_rtmp()
-    with pytest.raises(ConnectionError, match="without a host"):
-        await client().connect_hls("http:///x.m3u8")
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"frame_rate": 0}, {"frame_rate": -1}, {"frame_rate": float("inf")}, {"frame_rate": float("nan")},
-     {"resolution": "1080p"}, {"resolution": "0x0"}, {"resolution": "1920x1080\n"}],
-)  # fmt: skip
-def test_configuration_that_makes_no_sense(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(settings))):
-        RestreamConfig(**settings)
-
-
-def test_repr_of_the_configuration_shows_no_secret() -> None:
-    config = RestreamConfig(
-        rtmp_url=f"rtmp://h/live/{SECRET}", stream_key="other-key-2", api_key="k3",
-        webrtc_signaling="wss://u:pw-4-word@h/room?token=tok-5-en", frame_rate=30,
-        options=Options(env={"MIDSTREAM_STREAM_KEY": "env-6-key"}, headers={"Authorization": "Bearer b-7-b"}),
-    )  # fmt: skip
-    text = repr(config) + str(config)
-    for secret in (SECRET, "other-key-2", "k3", "pw-4-word", "tok-5-en", "env-6-key", "b-7-b"):
-        assert secret not in text
-    assert "frame_rate=30" in text
-    assert "rtmp://h/live/***" in text
-
-
-# -- listeners
-
-
-async def test_listeners_that_raise_become_errors_and_never_a_loop(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
-    restream = client(api_key=SECRET)
-    errors: list[Exception] = []
-
-    @restream.on("frame")
-    def sync(frame: Any) -> None:
-        raise ValueError(f"sync {SECRET}")
-
-    @restream.once("audio")
-    async def later(audio: Any) -> None:
-        await asyncio.sleep(0)
-        raise ValueError(f"async {SECRET}")
-
-    @restream.on("error")
-    def record(error: Exception) -> None:
-        errors.append(error)
-        raise ValueError(f"worse {SECRET}")
-
-    @restream.on("error")
-    async def record_later(error: Exception) -> None:
-        raise ValueError(f"worse and later {SECRET}")
-
-    over = asyncio.Event()
-    restream.on("disconnected", lambda _: over.set())
-    with caplog.at_level(logging.WARNING):
-        async with restream, asyncio.timeout(10):
-            await restream.connect_hls(site.url())
-            await over.wait()
-            await restream.wait_for_complete()
-    assert len(errors) == 61  # a frame each, and the one sound
-    assert sum("async" in str(error) for error in errors) == 1
-    assert "a listener of 'frame' raised ValueError: sync ***" in map(str, errors)
-    assert len([r for r in caplog.records if "listener of 'error'" in r.getMessage()]) == 2 * 61
-    assert SECRET not in repr(errors) + caplog.text.replace("Traceback", "")
-
-
-async def test_errors_that_nobody_listens_to_are_logged(
-    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "moonshine_voice", None)  # as if it were not installed
-    restream = client(enable_transcription=True)
-    with caplog.at_level(logging.WARNING):
-        async with restream:
-            await restream.connect_hls(site.url())
-            await until(lambda: restream.stats.figures.get("speech"))
-    assert 'transcription: not installed: pip install "midstream-tui[speech]"' in caplog.text
-    assert restream.stats.figures["speech"] == 'not installed: pip install "midstream-tui[speech]"'
-    assert restream.analysis.frame_count
-
-
-async def test_objects_in_its_pictures_are_told_with_their_boxes(tmp_path: Path) -> None:
-    make_film(tmp_path / "film.ts", ["chelsea.png", "motorcycle_left.png"], seconds=1.0)
-    restream = client(enable_object_detection=True, detect_rate=5.0, options=Options(env={}))
-    heard = Heard(restream)
-    over = asyncio.Event()
-    restream.on("disconnected", lambda _: over.set())
-    with serving() as site:
-        site.files |= {"film.ts": (tmp_path / "film.ts").read_bytes()}
-        site.files["x.m3u8"] = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfilm.ts\n#EXT-X-ENDLIST\n"
-        async with restream, asyncio.timeout(20):
-            await restream.connect_hls(site.url())
-            await over.wait()
-    told = [objects for name, objects in heard.all if name == "objects_detected"]
-    assert [box.label for objects in told for box in objects][:1] == ["cat"]
-    assert {box.label for objects in told for box in objects} >= {"cat", "motorcycle"}
-    assert all(objects.took > 0 and objects.timestamp > 1e9 for objects in told)
-    moments = [objects.pts for objects in told]
-    assert moments == sorted(moments)
-    assert restream.stats.figures["vision"] == "SSDLite-MobileNetV2 (COCO)"
-
-
-async def test_detection_without_its_extra_is_one_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    restream = client(enable_object_detection=True)
-    heard = Heard(restream)
-    async with restream:
-        await restream.connect_hls(site.url())
-        await until(lambda: restream.stats.figures.get("vision"))
-        await until(lambda: any(name == "error" for name, _ in heard.all))
-    line = 'not installed: pip install "midstream-tui[vision]"'
-    assert [str(error) for name, error in heard.all if name == "error"] == [f"object detection: {line}"]
-    assert restream.stats.figures["vision"] == line
-    assert restream.analysis.frame_count
-    with pytest.raises(ValueError, match=r"detector: none\.onnx: No such file"):
-        await client(enable_object_detection=True, detector="none.onnx").connect_hls(site.url())
-
-
-async def test_slow_coroutines_hold_the_source_up_and_nothing_is_lost(site: Site) -> None:
-    restream = client()
-    heard, most = 0, 0
-
-    @restream.on("frame")
-    async def slow(frame: Any) -> None:
-        nonlocal heard, most
-        most = max(most, len(restream._waiting))
-        await asyncio.sleep(0.2)
-        heard += 1
-
-    over = asyncio.Event()
-    restream.on("disconnected", lambda _: over.set())
-    async with restream, asyncio.timeout(15):
-        await restream.connect_hls(site.url())
-        await over.wait()
-        await restream.wait_for_complete()
-    assert heard == 60
-    assert most <= 64
-    assert restream.analysis.dropped == 0
-
-
-async def test_what_can_not_wait_is_shed_and_counted(clock: FakeClock) -> None:
-    """A thread that floods the inbox: bounded, states kept, the newest media kept, everything counted."""
-    told: list[tuple[Any, int]] = []
-    busy = True
-    session = Session(clock)
-    inbox = Inbox(session, lambda event, number: told.append((event, number)), lambda: busy, str)
-
-    def flood() -> None:
-        inbox.emit(StreamOpened("s", clock.now, "x", frozenset({Kind.VIDEO}), Provenance.LIVE))
-        inbox.emit(live("s", clock.now))
-        for n in range(1000):
-            inbox.emit((frame if n % 2 else audio)("s", clock.now + n / 100))
-
-    thread = threading.Thread(target=flood)
-    thread.start()
-    await asyncio.to_thread(thread.join)
-    state = inbox.read("s")
-    assert state is not None
-    assert (state.video_frames, state.audio_chunks) == (500, 500)
-    assert state.drops == {"listener": 1000 - (MOST - 1)}
-    waiting = asyncio.create_task(inbox.drain())
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
-    assert told == []
-    busy = False
-    await asyncio.wait_for(waiting, 2)
-    async with asyncio.timeout(2):
-        while len(told) < MOST:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-    assert told[0][0].state is State.LIVE
-    assert [n for event, n in told[1:]][-2:] == [500, 500]
-    inbox.close(StateChanged("s", clock.now, State.ENDED, "disconnected"))
-    inbox.emit(live("s", clock.now))
-    assert told[-1][0].reason == "disconnected"
-    assert inbox.read("s").state == "ended"  # type: ignore[union-attr]
-
-
-async def test_a_coroutine_listener_may_disconnect(site: Site) -> None:
-    restream = client(options=Options(env={}))
-    done = asyncio.Event()
-
-    @restream.once("frame")
-    async def enough(frame: Any) -> None:
-        await restream.disconnect()
-        done.set()
-
-    heard = Heard(restream)
-    await restream.connect_hls(site.url())
-    await asyncio.wait_for(done.wait(), 5)
-    assert heard.of("disconnected") == ["disconnected"]
-    count = restream.analysis.frame_count
-    await asyncio.sleep(0.1)
-    assert 1 <= count == restream.analysis.frame_count < 60
-
-
-async def test_a_removed_listener_hears_nothing(site: Site) -> None:
-    restream = client()
-    heard: list[Any] = []
-    restream.on("frame", heard.append)
-    restream.remove_listener("frame", heard.append)
-    over = Heard(restream)
-    await restream.connect_hls(site.url())
-    await over.until("disconnected")
-    assert heard == []
-
-
-async def test_a_fault_of_ours_is_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object) -> State:
-        raise ZeroDivisionError(f"at rtmp://h/live/{SECRET}")
-
-    monkeypatch.setattr("midstream_tui.restream.supervise", broken)
-    with pytest.raises(ConnectionError, match="internal error: ZeroDivisionError") as caught:
-        await client().connect_hls(site.url())
-    assert SECRET not in str(caught.value)
 
 
 # -- the examples
