@@ -1,13 +1,15 @@
-"""A clock that moves only when told, events without ceremony, and a stream on a server for restreaming."""
+"""A clock that moves only when told, events without ceremony, a running app, a stream to be restreamed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from textual.pilot import Pilot
 
+from midstream_adapters.base import Options
 from midstream_adapters.events import (
     AudioChunk,
     Kind,
@@ -15,9 +17,15 @@ from midstream_adapters.events import (
     State,
     StateChanged,
     StreamOpened,
+    TextChunk,
     VideoFrame,
 )
+from midstream_tui.app import MidStreamApp
+from midstream_tui.config import RecentSources
+from midstream_tui.hub import Hub
+from midstream_tui.session import Session
 from tests.adapters.hls_server import Media, Site, listed, make_media, playlist, serving
+from tests.app.shell_pilot import painted
 
 
 class FakeClock:
@@ -62,6 +70,31 @@ def frame(
 
 def audio(stream: str, at: float, rms: float = 0.1, nbytes: int = 640) -> AudioChunk:
     return AudioChunk(stream, at, np.zeros(320, np.float32), 16000, 48000, 2, None, 0.02, rms, rms, nbytes)
+
+
+def watched(clock: FakeClock, stream: str = "s", *kinds: Kind) -> Session:
+    session = Session(clock, lambda: 1_790_000_000.0)
+    session.apply(opened(stream, clock.now, Provenance.LIVE, *kinds))
+    session.apply(live(stream, clock.now))
+    return session
+
+
+# -- the app
+
+
+@pytest.fixture
+async def pilot(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Pilot[None]]:
+    """Two streams on a clock that stands still; painted when a test says so."""
+    hub = Hub(Options(clock=clock), engine=False)
+    for stream in ("good", "bad"):
+        hub.session.apply(opened(stream, clock.now))
+        hub.session.apply(live(stream, clock.now))
+        hub.session.apply(frame(stream, clock.now))
+        hub.session.apply(TextChunk(stream, clock.now, f"hello from {stream}"))
+    app = MidStreamApp(hub, recent=RecentSources(tmp_path), refresh_ms=5000)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await painted(pilot)
+        yield pilot
 
 
 # -- restreaming
