@@ -38,6 +38,11 @@ def dots_of(rows: Sequence[Row], width: int) -> npt.NDArray[np.bool_]:
     return found
 
 
+def centre(rows: Sequence[Row]) -> list[Row]:
+    """The rows without the line above and the one below."""
+    return list(rows[1:-1])
+
+
 class Alone(App[None]):
     """One chart."""
 
