@@ -1,4 +1,4 @@
-"""The panels in a running app: what is repainted, what keys do, and that stream text stays text."""
+"""The panels in a running app: what is repainted, how they scroll, themes, and that stream text stays text."""
 
 from __future__ import annotations
 
@@ -9,62 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from textual import events
-from textual.app import App, ComposeResult
 from textual.containers import Container
-from textual.geometry import Size
 from textual.strip import Strip
 
-from midstream_tui.themes import THEMES
-from midstream_widgets import LinePanel, RecentMessages, StreamMetrics, SystemMetrics, TemporalAnalysis
-from midstream_widgets.views import MessageLine, MessagesView, MetricsRow, MetricsView, TemporalView
-from tests.widgets.gallery import MESSAGES, METRICS, PANELS, SYSTEM, TEMPORAL, Gallery
-
-
-class Alone(App[None]):
-    """One panel of a given outer size, and the messages it posted."""
-
-    def __init__(
-        self, panel: LinePanel[Any], width: int = 40, height: int = 8, theme: str = "midstream"
-    ) -> None:
-        super().__init__()
-        for each in THEMES:
-            self.register_theme(each)
-        self.theme = theme
-        self.panel, self.outer = panel, (width, height)
-        self.said: list[tuple[str, bool]] = []
-
-    def compose(self) -> ComposeResult:
-        with Container() as box:
-            yield self.panel
-        box.styles.width, box.styles.height = self.outer
-
-    def on_mount(self) -> None:
-        self.panel.focus()
-
-    def on_stream_metrics_stream_selected(self, message: StreamMetrics.StreamSelected) -> None:
-        assert message.control is self.panel
-        self.said.append((message.stream, message.chosen))
-
-    @property
-    def lines(self) -> list[str]:
-        """What the panel shows inside its border."""
-        width, height = self.outer
-        rows = self.screen._compositor.render_strips()[1 : height - 1]
-        return [row.text[2 : width - 2].rstrip() for row in rows]
-
-
-def counted(panel: LinePanel[Any]) -> list[int]:
-    """The lines that `panel` renders from now on."""
-    calls: list[int] = []
-    render_line = panel.render_line
-
-    def spy(y: int) -> Strip:
-        calls.append(y)
-        return render_line(y)
-
-    panel.render_line = spy  # type: ignore[method-assign]
-    return calls
-
+from midstream_widgets import LinePanel, RecentMessages, SystemMetrics, TemporalAnalysis
+from midstream_widgets.views import MessageLine, MessagesView, TemporalView
+from tests.widgets.gallery import PANELS, SYSTEM, TEMPORAL, Gallery
+from tests.widgets.panel_reading import Alone, counted
 
 # Repaint
 
@@ -266,172 +217,6 @@ def test_every_binding_has_an_id_and_a_tooltip() -> None:
             assert binding.tooltip
             seen.append(binding.id)
     assert len(seen) == len(set(seen)) == 9
-
-
-# Stream Metrics
-
-
-async def test_keys_move_the_cursor_and_say_so() -> None:
-    panel = StreamMetrics(replace(METRICS, selected=""))
-    app = Alone(panel, 60, 9)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        assert panel.selected == "chat-1"
-        assert app.lines[0].startswith("▸ chat-1")
-        await pilot.press("down", "j", "k", "end")
-        assert app.lines[4].startswith("▸ wss-feed")
-        await pilot.press("down", "enter", "home", "up")
-        assert app.said == [
-            ("audio-stream-1", False),
-            ("video-stream-1", False),
-            ("audio-stream-1", False),
-            ("wss-feed", False),
-            ("wss-feed", True),
-            ("chat-1", False),
-        ]
-
-
-async def test_the_cursor_stays_with_its_stream() -> None:
-    panel = StreamMetrics(METRICS)
-    app = Alone(panel, 60, 9)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        assert panel.selected == "audio-stream-1", "the app's choice is adopted"
-        await pilot.press("down")
-        assert panel.selected == "video-stream-1"
-        panel.view = replace(
-            METRICS, rows=METRICS.rows[::-1]
-        )  # still says audio-stream-1: it was made before the key
-        await pilot.pause()
-        assert panel.selected == "video-stream-1"
-        assert app.lines[2].startswith("▸ video-stream-1")
-        panel.view = replace(METRICS, selected="sim")
-        await pilot.pause()
-        assert panel.selected == "sim", "a new choice of the app moves it"
-        panel.view = replace(METRICS, rows=METRICS.rows[:2], selected="sim")
-        await pilot.pause()
-        assert panel.selected == "chat-1", "a stream that went leaves the cursor to one that is there"
-        panel.view = MetricsView()
-        await pilot.press("down", "enter")
-        assert panel.selected == ""
-
-
-async def test_only_the_two_rows_of_a_cursor_move_are_repainted() -> None:
-    panel = StreamMetrics(METRICS)
-    app = Alone(panel, 60, 9)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        calls = counted(panel)
-        await pilot.press("down")
-        await pilot.pause()
-        assert sorted(calls) == [1, 2]
-
-
-async def test_the_cursor_is_always_in_sight() -> None:
-    rows = tuple(MetricsRow(f"s{k:02}", "text", "live", "live", k, k) for k in range(30))
-    panel = StreamMetrics(MetricsView(rows))
-    app = Alone(panel, 60, 8)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        for key in ["down"] * 12 + ["pagedown"] * 6 + ["up"] * 9 + ["home", "end"]:
-            await pilot.press(key)
-            assert sum(line.startswith(f"▸ {panel.selected}") for line in app.lines) == 1
-        assert panel.selected == "s29"
-
-
-async def test_a_click_selects_a_row() -> None:
-    panel = StreamMetrics(METRICS)
-    app = Alone(panel, 60, 9)
-    async with app.run_test() as pilot:
-        await pilot.click(StreamMetrics, offset=(10, 4))
-        await pilot.pause()
-        assert app.said == [("sim", False)]
-
-
-async def test_text_is_selected_with_the_mouse_and_copied_as_shown() -> None:
-    panel = StreamMetrics(METRICS)
-    app = Alone(panel, 60, 9)
-    async with app.run_test() as pilot:
-        await pilot.hover(StreamMetrics, offset=(4, 1))
-        await pilot.mouse_down(StreamMetrics, offset=(4, 1))
-        await pilot.hover(StreamMetrics, offset=(17, 2))
-        await pilot.mouse_up(StreamMetrics, offset=(17, 2))
-        await pilot.pause()
-        assert app.screen.get_selected_text() == (
-            "chat-1 (text): 412 chunks, 18.4 KB, 812 B/s\n▸ audio-stream-1"
-        )
-        assert all("chat-1" not in line or "412" in line for line in app.lines)
-
-
-# Recent Messages
-
-
-def messages(first: int, last: int) -> MessagesView:
-    return MessagesView(
-        tuple(MessageLine(k, "12:00:00", "chat", "user", f"message {k}") for k in range(first, last + 1)),
-        last,
-    )
-
-
-async def test_messages_follow_the_end_until_the_reader_scrolls_up() -> None:
-    panel = RecentMessages(messages(1, 20))
-    app = Alone(panel, 40, 7)
-    async with app.run_test() as pilot:
-        await pilot.pause()
-        assert app.lines[-1].endswith("message 20")
-        panel.view = messages(1, 21)
-        await pilot.pause()
-        assert app.lines[-1].endswith("message 21")
-        await pilot.press("up", "up")
-        assert app.lines[0].endswith("message 15")
-        held = app.lines[:4]
-        panel.view = messages(4, 25)  # older ones went, newer ones came
-        await pilot.pause()
-        assert app.lines[:4] == held
-        assert app.lines[-1] == "↓ 4 new · end follows again"
-        await pilot.press("end")
-        assert app.lines[-1].endswith("message 25")
-        panel.view = messages(4, 26)
-        await pilot.pause()
-        assert app.lines[-1].endswith("message 26")
-
-
-async def test_messages_held_until_they_leave_the_buffer_show_the_oldest_left() -> None:
-    panel = RecentMessages(messages(1, 20))
-    app = Alone(panel, 40, 7)
-    async with app.run_test() as pilot:
-        await pilot.press("home")
-        assert app.lines[0].endswith("message 1")
-        panel.view = messages(100, 120)
-        await pilot.pause()
-        assert app.lines[0].endswith("message 100")
-        assert app.lines[-1] == "↓ 100 new · end follows again"
-
-
-async def test_the_end_of_messages_in_a_panel_without_height_is_no_fault() -> None:
-    panel = RecentMessages(messages(1, 20))
-    app = Alone(panel, 40, 7)
-    async with app.run_test() as pilot:
-        await pilot.press("home")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RecentMessages, "size", Size(36, 0))  # in a terminal that has become tiny
-            for key in ("end", "home", "end"):
-                await pilot.press(key)
-        await pilot.press("home", "end")
-        assert app.lines[-1].endswith("message 20")
-
-
-async def test_growing_text_repaints_its_last_row_only() -> None:
-    panel = RecentMessages(MESSAGES)
-    app = Alone(panel, 78, 24)
-    async with app.run_test(size=(80, 30)) as pilot:
-        await pilot.pause()
-        calls = counted(panel)
-        *rest, last = MESSAGES.messages
-        panel.view = replace(MESSAGES, messages=(*rest, replace(last, text=last.text + " gap")))
-        await pilot.pause()
-        assert len(calls) == 1
-        assert "when the gap▌" in app.lines[calls[0]]
 
 
 # Themes

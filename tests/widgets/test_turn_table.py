@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from midstream_widgets.lines import Row, fit, width_of
 from midstream_widgets.turn_table import TurnTable, turn_rows
 from midstream_widgets.views import TurnLine, TurnsView
-from tests.widgets.test_panels import Alone
+from tests.widgets.panel_reading import Alone
 
 DONE = TurnLine(
     "1", "12:00:00", "complete", "o4-mini", "Why is the sky blue?", 231.0, 1231.0, 1000.0, 20.3, 18.0, 30.0, 90.0,
