@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +19,7 @@ from midstream_adapters.pictures import Shot
 from midstream_adapters.vision import Detector, Eyes
 from midstream_adapters.vision_onnx import Unusable
 from midstream_adapters.vision_ssd import MODEL, NAMES, SsdLite
+from tests.adapters.fake_detector import Fake
 from tests.adapters.photographs import TOP, pixels_of
 from tests.adapters.recorder import FakeTime, Recorder, until
 
@@ -45,30 +45,6 @@ def test_the_right_label_for_real_photographs(name: str, label: str) -> None:
 
 def test_a_picture_of_nothing_has_nothing_in_it() -> None:
     assert SsdLite().detect(np.full((300, 300, 3), 90, np.uint8)) == ()
-
-
-class Fake:
-    """A detector that says what it is told to, and waits where a test wants it to."""
-
-    name = "fake"
-
-    def __init__(self, boxes: Sequence[Box] = (Box("cat", 0.9, 0.1, 0.1, 0.5, 0.5),)) -> None:
-        self.boxes = tuple(boxes)
-        self.seen: list[int] = []
-        self.go = threading.Event()
-        self.go.set()
-        self.error: Exception | None = None
-
-    def fit(self, width: int, height: int) -> tuple[int, int]:
-        return 8, 6
-
-    def detect(self, picture: Picture) -> Sequence[Box]:
-        assert picture.shape == (6, 8, 3)
-        self.seen.append(int(picture[0, 0, 0]))
-        assert self.go.wait(10)
-        if self.error is not None:
-            raise self.error
-        return self.boxes
 
 
 def frame(n: int, stream: str = "s", at: float | None = None) -> VideoFrame:

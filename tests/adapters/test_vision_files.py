@@ -20,6 +20,7 @@ from midstream_adapters.media import open_source
 from midstream_adapters.registry import open_source as open_any
 from midstream_adapters.vision import Detector, with_detection
 from midstream_adapters.vision_onnx import EXTRA, Unusable
+from tests.adapters.fake_detector import Fake
 from tests.adapters.onnx_models import seeing_model
 from tests.adapters.photographs import TOP, make_film, pixels_of
 from tests.adapters.recorder import Recorder, until
