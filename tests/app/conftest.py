@@ -79,6 +79,11 @@ def watched(clock: FakeClock, stream: str = "s", *kinds: Kind) -> Session:
     return session
 
 
+@pytest.fixture
+def session(clock: FakeClock) -> Session:
+    return Session(clock, lambda: 1_790_000_000.0)
+
+
 # -- the app
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from midstream_adapters.events import (
     BytesReceived,
@@ -22,19 +19,12 @@ from midstream_adapters.events import (
     TurnStarted,
     Usage,
 )
-from midstream_analysis.report import AnalysisReport, Attractor, Classification, LyapunovFit, SeriesReport
-from midstream_tui.present import summary, system_view, temporal_view
+from midstream_tui.present import summary, system_view
 from midstream_tui.probe import complaint
 from midstream_tui.session import MOST_STREAMS, Area, Session
-from midstream_tui.state import DashboardState
 from midstream_tui.transcript import KEEP, MOST_CHARS
 
 from .conftest import FakeClock, audio, frame, live, opened
-
-
-@pytest.fixture
-def session(clock: FakeClock) -> Session:
-    return Session(clock, lambda: 1_790_000_000.0)
 
 
 def ask(session: Session, clock: FakeClock, usage: Usage | None, chunks: int = 5) -> None:
@@ -179,13 +169,6 @@ def test_bytes_without_data_are_no_stall(session: Session, clock: FakeClock) -> 
     assert session.state().streams["s"].state == "live"
 
 
-def test_too_few_samples_are_not_called_orderly(session: Session, clock: FakeClock) -> None:
-    session.apply(TextChunk("s", clock.now, "x", reward=0.5))
-    report = AnalysisReport({("s", "reward"): verdict("s", "reward", Attractor.UNKNOWN, 0.0)}, {}, None)
-    session.take(report)
-    assert session.state().streams["s"].observables["reward"].is_chaotic is None
-
-
 def test_what_comes_late_of_a_closed_stream_does_not_bring_it_back(
     session: Session, clock: FakeClock
 ) -> None:
@@ -196,11 +179,6 @@ def test_what_comes_late_of_a_closed_stream_does_not_bring_it_back(
     session.apply(opened("s", clock.now))  # opened anew
     session.apply(live("s", clock.now))
     assert session.state().streams["s"].state == "live"
-
-
-def test_a_few_samples_are_said_to_be_too_few(session: Session, clock: FakeClock) -> None:
-    session.apply(TextChunk("s", clock.now, "x", reward=0.5))
-    assert temporal_view(session).reason == "insufficient data: 1 sample, at least 64 are needed"
 
 
 def test_a_usage_of_zeros_is_no_count_of_an_answer(session: Session, clock: FakeClock) -> None:
@@ -313,58 +291,6 @@ def test_secrets_in_text_do_not_leave(session: Session, clock: FakeClock) -> Non
     assert "abcdefghij" not in json.dumps(session.state().to_json())
 
 
-def verdict(stream: str, observable: str, label: Attractor, exponent: float | None) -> SeriesReport:
-    fit = None if exponent is None else LyapunovFit(exponent, 0.99, (0, 5), 2, 1, 3, 0.01, 500, 1.0)
-    chaotic = label is Attractor.CHAOTIC
-    result = Classification(label, 0.9, True, chaotic, None, fit, 500, 1.0, "because")
-    return SeriesReport(stream, observable, result, None, (), None, 0.001)
-
-
-def test_the_engines_word_is_in_the_state(session: Session, clock: FakeClock) -> None:
-    for n in range(5):
-        session.apply(TextChunk("s", clock.now, "x", reward=0.5 + n / 10))
-    report = AnalysisReport({("s", "reward"): verdict("s", "reward", Attractor.CHAOTIC, 0.49)}, {}, None)
-    assert session.take(report) == {Area.TEMPORAL, Area.PATTERNS, Area.MESSAGES}
-    state = session.state()
-    assert (state.attractor_type, state.lyapunov_exponent, state.is_chaotic) == ("chaotic", 0.49, True)
-    assert state.analysed == "s: reward"
-    assert state.average_reward == pytest.approx(0.7)
-    assert state.streams["s"].observables["reward"].label == "chaotic"
-
-
-def test_without_analysis_everything_is_unknown(session: Session, clock: FakeClock) -> None:
-    session.apply(TextChunk("s", clock.now, "x"))
-    state = session.state()
-    assert (state.attractor_type, state.lyapunov_exponent, state.is_stable, state.is_chaotic) == (None,) * 4
-    assert (state.fps, state.average_reward) == (None, None)
-
-
-def test_the_next_observable_goes_round(session: Session, clock: FakeClock) -> None:
-    for n in range(3):
-        session.apply(TextChunk("s", clock.advance(0.1), "x", reward=n / 10))
-    seen = []
-    for _ in range(3):
-        session.next_observable()
-        focus = session.focus()
-        assert focus is not None
-        seen.append(focus[1])
-    assert seen == ["interval", "reward", "interval"]
-
-
-def test_what_has_enough_samples_is_shown_first(session: Session, clock: FakeClock) -> None:
-    for n in range(80):
-        session.apply(TextChunk("chat", clock.advance(0.1), "x", reward=0.5 if n < 10 else None))
-    session.apply(frame("cam", clock.now))
-    focus = session.focus()
-    assert focus is not None
-    assert (focus[0].stream, focus[1]) == ("chat", "interval")  # 79 intervals, but 10 rewards
-    for _ in range(60):
-        session.apply(TextChunk("chat", clock.advance(0.1), "x", reward=0.5))
-    focus = session.focus()
-    assert focus is not None
-    assert focus[1] == "reward"
-
-
 def test_forgetting_a_stream(session: Session, clock: FakeClock) -> None:
     session.apply(TextChunk("s", clock.now, "x"))
     session.selected = "s"
@@ -382,48 +308,3 @@ def test_token_rate_is_sampled_in_even_steps(session: Session, clock: FakeClock)
     assert (series.dt, series.unit) == (0.25, "s")
     assert len(series.samples) == pytest.approx(4 / 0.25, abs=3)
     assert series.samples[-1] == pytest.approx(200, rel=0.05)
-
-
-NAMES = {field.name for field in dataclasses.fields(DashboardState)}
-
-
-def test_the_state_has_every_promised_field() -> None:
-    promised = """message_count total_tokens tokens_estimated fps latency_ms uptime_s patterns attractor_type
-        lyapunov_exponent is_stable is_chaotic average_reward audio_active video_active recent_messages streams
-        schema""".split()
-    assert set(promised) <= NAMES
-
-
-text_events = st.builds(
-    TextChunk,
-    st.sampled_from("ab"),
-    st.floats(1000, 1010),
-    st.text(max_size=8),
-    st.sampled_from([None, "user", "assistant"]),
-    st.sampled_from([None, "t1", "t2"]),
-    st.none() | st.integers(0, 9),
-    final=st.booleans(),
-)
-turn_events = st.builds(
-    TurnStarted, st.sampled_from("ab"), st.floats(1000, 1010), st.sampled_from(["t1", "t2"])
-)
-end_events = st.builds(
-    TurnEnded,
-    st.sampled_from("ab"),
-    st.floats(1000, 1010),
-    st.sampled_from(["t1", "t2"]),
-    st.none() | st.builds(Usage, st.integers(0, 50), st.integers(0, 50)),
-)
-state_events = st.builds(StateChanged, st.sampled_from("ab"), st.floats(1000, 1010), st.sampled_from(State))
-
-
-@given(st.lists(text_events | turn_events | end_events | state_events, max_size=60))
-def test_any_order_of_events_folds_and_is_json(events: list[object]) -> None:
-    clock = FakeClock(1010.0)
-    session = Session(clock)
-    session.apply_all(events)  # type: ignore[arg-type]
-    state = session.state()
-    json.dumps(state.to_json(), allow_nan=False)
-    assert state.total_tokens == sum(stream.tokens for stream in state.streams.values())
-    texts = [event for event in events if isinstance(event, TextChunk)]
-    assert sum(stream.chunks for stream in state.streams.values()) == len(texts)
