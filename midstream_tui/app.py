@@ -35,6 +35,7 @@ from .session import Area
 from .settings import Settings
 from .textual_faults import mend
 from .textual_speed import hasten
+from .textual_styles import hasten_styles
 from .themes import DEFAULT_THEME, MIDSTREAM_MONO, THEMES
 from .trouble import headline
 from .watchman import EVERY, Watchman
@@ -57,6 +58,7 @@ def _commands() -> type[Provider]:
 
 mend()
 hasten()
+hasten_styles()
 
 
 class MidStreamApp(KeyDeeds, ViewDeeds, StreamDeeds, ExportDeeds, LinkDeeds, ToastDeeds):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from textual.command import CommandList
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
 from textual.events import Key
+from textual.widget import Widget
 
 from midstream_tui.app import MidStreamApp
 from midstream_tui.collector import HOLD, Collector
@@ -163,6 +167,25 @@ async def test_the_palette_is_painted_with_its_list_from_the_first_on(
         await pilot.press(*["backspace"] * 5)
         await pilot.pause(0.3)
         assert listed.option_count == count
+
+
+async def test_parts_of_widgets_have_the_styles_that_textual_works_out(app: MidStreamApp) -> None:
+    of_textual = inspect.unwrap(Stylesheet.apply)
+    assert of_textual is not Stylesheet.apply
+    compared = 0
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.paint()
+        for keys in ("tab", "t", "d", "tab", "t", "escape s", "escape i", "escape ctrl+p", "escape L"):
+            await pilot.press(*keys.split())
+            await pilot.pause()
+            for widget in app.screen.walk_children(Widget, with_self=True):
+                for name, styles in widget._component_styles.items():
+                    part = DOMNode(classes=name)
+                    part._attach(widget)
+                    of_textual(app.stylesheet, part)
+                    assert styles.base.get_rules() == part.styles.base.get_rules(), (keys, widget, name)
+                    compared += 1
+    assert compared > 300
 
 
 async def test_a_dialog_with_a_file_of_styles_gets_them_once(
