@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -61,7 +60,7 @@ def _symbols(
             yield Row(
                 f"{name}, {n} {kind}",
                 label("rapidfuzz"),
-                interleaved(partial(mine, a, b), partial(theirs, a, b), repeats=21),
+                interleaved(lambda a=a, b=b: mine(a, b), lambda a=a, b=b: theirs(a, b), repeats=21),
                 wanted,
                 mine(a, b) == theirs(a, b),
             )
