@@ -50,6 +50,18 @@ def _utf8(typing: Any, text: Any) -> Any:
 
 
 @intrinsic
+def _characters(typing: Any, text: Any) -> Any:
+    """How many characters a str has: as many as bytes when all are ASCII."""
+
+    def emit(context: Any, b: Any, signature: Any, args: Any) -> Any:
+        called = ir.FunctionType(context.get_value_type(types.intp), [cgutils.voidptr_t])
+        function = cgutils.get_or_insert_function(b.module, called, "PyUnicode_GetLength")
+        return b.call(function, [b.inttoptr(args[0], cgutils.voidptr_t)])
+
+    return types.intp(text), emit
+
+
+@intrinsic
 def _integer(typing: Any, value: Any) -> Any:
     """A new Python integer."""
 
@@ -97,19 +109,16 @@ def short_lcs(self, arguments, count):
     b_data, m = _utf8(pair[1])
     if m < 0:
         return 0
-    if n > 64 or m > LONGEST:
+    if n > 64 or m > LONGEST or _characters(pair[0]) != n or _characters(pair[1]) != m:  # or not ASCII
         return _unfit()
     first, second, masks = carray(a_data, (n,)), carray(b_data, (m,)), carray(_table(), (128,))
-    seen = np.uint8(0)
     for i in range(n):
-        seen |= first[i]
         masks[first[i] & 127] |= _ONE << np.uint64(i)
     v = _ALL
     for j in range(m):
-        seen |= second[j]
         u = v & masks[second[j] & 127]
         v = (v + u) | (v - u)
-    return _integer(_bits(~v)) if seen < 128 else _unfit()
+    return _integer(_bits(~v))
 
 
 def short_edit(self, arguments, count):
@@ -120,24 +129,20 @@ def short_edit(self, arguments, count):
     b_data, m = _utf8(pair[1])
     if m < 0:
         return 0
-    if n > 64 or m > LONGEST:
+    if n > 64 or m > LONGEST or _characters(pair[0]) != n or _characters(pair[1]) != m:  # or not ASCII
         return _unfit()
     first, second, masks = carray(a_data, (n,)), carray(b_data, (m,)), carray(_table(), (128,))
-    seen = np.uint8(0)
     for i in range(n):
-        seen |= first[i]
         masks[first[i] & 127] |= _ONE << np.uint64(i)
     plus, minus = _ALL, np.uint64(0)
     for j in range(m):
-        seen |= second[j]
         match = masks[second[j] & 127]
         d0 = (((match & plus) + plus) ^ plus) | match | minus
         hp, hn = minus | ~(d0 | plus), d0 & plus
         hp, hn = (hp << _ONE) | _ONE, hn << _ONE
         plus, minus = hn | ~(d0 | hp), hp & d0
     keep = _ALL if n == 64 else (_ONE << np.uint64(n)) - _ONE
-    distance = m + _bits(plus & keep) - _bits(minus & keep)
-    return _integer(distance) if seen < 128 else _unfit()
+    return _integer(m + _bits(plus & keep) - _bits(minus & keep))
 
 
 class _MethodDef(ctypes.Structure):
