@@ -13,7 +13,7 @@ from midstream_widgets.chart_views import Array, LevelsView, ObjectBox, SoundVie
 from midstream_widgets.charts import LevelMeter, Spectrogram, VideoPreview, Waveform, spectrogram, video
 from midstream_widgets.charts.base import plain_text
 from midstream_widgets.charts.pixels import Cells
-from midstream_widgets.charts.video import BOX_INKS
+from midstream_widgets.charts.video import BOX_INKS, box_cells
 from midstream_widgets.lines import Row
 from tests.widgets.chart_reading import Alone, centre, dots_of, text_of
 
@@ -200,3 +200,9 @@ async def test_boxes_are_bright_on_the_picture_whatever_the_theme(theme: str) ->
     assert 1 < len(drawn) <= len(BOX_INKS)
     for red, green, blue in drawn:
         assert 0.2126 * red + 0.7152 * green + 0.0722 * blue > 120
+
+
+def test_a_box_beyond_all_bounds_ends_at_the_picture() -> None:
+    """A hostile detector's coordinate times the width was infinite: found by hypothesis."""
+    box = ObjectBox("cat", 0.9, -1e308, 0.25, 1.7e308, 0.5)
+    assert box_cells(box, 80, 24) == (0, 6, 79, 12)
