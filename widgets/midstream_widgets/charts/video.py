@@ -150,5 +150,7 @@ def box_cells(box: ObjectBox, width: int, height: int) -> tuple[int, int, int, i
     if not all(np.isfinite(edges)) or box.right < 0 or box.bottom < 0 or box.left > 1 or box.top > 1:
         return None
     left, right = (min(width - 1, int(min(1.0, max(0.0, x)) * width)) for x in sorted((box.left, box.right)))
-    top, bottom = (min(height - 1, int(min(1.0, max(0.0, y)) * height)) for y in sorted((box.top, box.bottom)))
+    top, bottom = (
+        min(height - 1, int(min(1.0, max(0.0, y)) * height)) for y in sorted((box.top, box.bottom))
+    )
     return left, top, right, bottom
