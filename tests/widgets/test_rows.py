@@ -265,11 +265,22 @@ def test_a_name_has_the_room_that_there_is() -> None:
     ]
 
 
+def test_what_goes_wrong_has_a_line_before_the_kinds_have_one_each() -> None:
+    lines = (
+        StatusLine("clip.mp4", (), "live", "file"),
+        StatusLine("news.example/feed", (), "reconnecting", "live", "503 Service Unavailable", retry_in=4.0),
+    )
+    said = texts(status_rows(StatusView(lines=lines), 44, 6), 44)
+    assert "Audio:" in said[0]
+    assert "Text:" in said[0]
+    assert said[-1].strip() == "retry in 4.0s · 503 Service Unavailable"
+
+
 def test_a_name_goes_before_a_remark_that_would_not_be_readable() -> None:
     names = ("127.0.0.1/live", "127.0.0.1/live#2")
     lines = (StatusLine(name, (), "reconnecting", "live", "refused", retry_in=12.0) for name in names)
     said = texts(status_rows(StatusView(lines=tuple(lines)), 36, 4), 36)
-    assert said[-2:] == ["↻ reconnecting 127.0.0.1/live    re…", "↻ reconnecting 127.0.0.1/live#2  re…"]
+    assert said[-2:] == ["↻ reconnecting 127.0.0.1/live   …", "↻ reconnecting 127.0.0.1/live#2 …"]
 
 
 # Stream Metrics

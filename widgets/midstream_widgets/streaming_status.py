@@ -97,33 +97,41 @@ def status_rows(view: StatusView, width: int, height: int) -> list[Row]:
     every remark its room, or where a remark would not be readable anyhow, else cut so that no two look the same. Where
     there is no room for all streams those in trouble come first.
     """
-    head = summary(view, width, height - len(view.lines))
-    if len(head) + len(view.lines) > height:
-        view = replace(view, lines=tuple(sorted(view.lines, key=_calm)))
     states = max((len(glyphs.state(line.state).text) for line in view.lines), default=0)
     kinds = max((len("+".join(line.kinds)) for line in view.lines), default=0) if width >= 60 else 0
     beside = states + 1 + (kinds + 1 if kinds else 0)
     widest = min(max((cell_len(line.stream) for line in view.lines), default=0), max(6, width - beside))
-    spare = max(0, height - len(head) - len(view.lines) - 1)
-    remarks = [Row((("  ", ""), *said)) if (said := _remark(line)) else Row() for line in view.lines]
 
-    def parted(names: int) -> list[bool]:
-        """Which remarks don't fit beside names of so many cells."""
-        return [bool(remark.spans) and beside + names + width_of(remark) > width for remark in remarks]
+    def parted(names: int) -> list[int]:
+        """Which remarks don't fit beside names of so many cells, those of streams in trouble first."""
+        found = [n for n, r in enumerate(remarks) if r.spans and beside + names + width_of(r) > width]
+        return sorted(found, key=lambda n: _calm(view.lines[n]))
 
+    def said(line: StatusLine) -> Row:
+        return Row((("  ", ""), *remark)) if (remark := _remark(line)) else Row()
+
+    remarks = list(map(said, view.lines))
+    urgent = sum(_calm(view.lines[n]) < 2 for n in parted(widest))
+    head = summary(view, width, height - len(view.lines) - urgent)
+    if len(head) + len(view.lines) > height:
+        view = replace(view, lines=tuple(sorted(view.lines, key=_calm)))
+        remarks = list(map(said, view.lines))
+    spare = max(0, height - len(head) - len(view.lines) - (not urgent))
     shared = width // 3 if width - beside - width // 3 - 2 >= READABLE else width - beside - 2
-    names = widest if sum(parted(widest)) <= spare else min(widest, max(6, shared))
+    names = widest if len(parted(widest)) <= spare else min(widest, max(6, shared))
     ids = [line.stream for line in view.lines]
     cut_names, whole_names = told_apart(ids, names), told_apart(ids, widest)
+    apart = set(parted(names)[:spare])  # what went wrong is worth a line of its own
     lines: list[Row] = []
-    for index, (line, remark, apart) in enumerate(zip(view.lines, remarks, parted(names), strict=True)):
-        if apart and spare > 0:  # what went wrong is worth a line of its own
-            spare -= 1
+    for index, (line, remark) in enumerate(zip(view.lines, remarks, strict=True)):
+        if index in apart:
             lines.append(Row(_about(line, whole_names[index], states, widest, kinds), key=line.stream))
             lines.append(remark._replace(key=line.stream))
         else:
             about = _about(line, cut_names[index], states, names, kinds)
-            lines.append(Row((*about, *remark.spans), key=line.stream))
+            room = width - beside - names
+            rest = remark.spans if width_of(remark) <= room or room >= READABLE else ((" …", "muted"),)
+            lines.append(Row((*about, *rest), key=line.stream))
     return sections([head, lines or [Row((("no streams yet", "muted"),))]], height)
 
 
