@@ -35,10 +35,16 @@ class Follower:
         self._tell = tell
         self._answer: h11.Connection | None = None
         self._blind = False  # the answers can't be followed any more
+        self._lasting = False  # the last answer did not say that the connection ends with it
 
     def unfinished(self) -> list[int]:
         """Exchanges that are not over."""
         return [self.switched] if self.switched is not None else [asked.exchange for asked in self.waiting]
+
+    @property
+    def idle(self) -> bool:
+        """Whether every answer is known to be whole, and the client was let believe that it may ask more."""
+        return self._lasting and not self._blind and self.switched is None and not self.waiting
 
     def feed(self, data: bytes, at: float) -> None:
         """Tell the observer of bytes that have been passed on; b"" is their end."""
@@ -93,6 +99,7 @@ class Follower:
                 told = packed(status=event.status_code, headers=told_headers(event.headers))
                 self._tell(What.RESPONSE, asked.exchange, at, told)
             elif isinstance(event, h11.EndOfMessage):
+                self._lasting = answer.their_state is h11.DONE
                 self._tell(What.RESPONSE_END, asked.exchange, at, b"")
             elif event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
                 return None

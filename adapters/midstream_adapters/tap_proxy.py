@@ -322,7 +322,8 @@ class _Connection:
     # -- from the server
 
     async def _answers(self, reader: asyncio.StreamReader) -> None:
-        """Pass on what the server sends until it closes; then the client's connection is closed alike."""
+        """Pass on what the server sends until it closes; the client's connection is closed alike, but for between two
+        requests: one that is on its way would be lost, where the server was left with nothing to do."""
         try:
             while data := await reader.read(LIMIT):
                 at = self._clock()
@@ -332,6 +333,10 @@ class _Connection:
         except OSError as error:
             self._why = f"the connection upstream was lost: {error.strerror or type(error).__name__}"
             self._client.transport.abort()
+            return
+        if self._follower.idle and self._up is not None:
+            self._up.close()
+            self._up = self._opening = None  # the next request opens another
             return
         self._why = "the server closed the connection before the answer was complete"
         self._follower.feed(b"", self._clock())

@@ -363,3 +363,31 @@ async def test_an_observer_that_does_not_keep_up_is_told_of_a_gap() -> None:
     reader.feed_data(encode(What.UP, 1, 0.0, b"")[:-4] + b"\xff\xff\xff\xff")
     with pytest.raises(ValueError, match="limit"):
         await receive(reader)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_server_that_closes_between_requests_costs_no_request(kept: bool) -> None:
+    """As llama.cpp's does after a stream: a client that asks on the same connection would meet a closed one."""
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        await reader.readuntil(b"\r\n\r\n")
+        served += 1
+        said = b"" if kept else b"Connection: close\r\n"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + said + b"Content-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    async with tapped(serve) as (told, port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /1 HTTP/1.1\r\nHost: app\r\n\r\n")
+        assert (await reader.readuntil(b"ok")).endswith(b"\r\n\r\nok")
+        await asyncio.sleep(0.05)  # the server has closed
+        if kept:
+            writer.write(b"GET /2 HTTP/1.1\r\nHost: app\r\n\r\n")
+            assert (await reader.readuntil(b"ok")).endswith(b"\r\n\r\nok")
+        else:  # what was announced happens
+            assert await reader.read() == b""
+        writer.close()
+        assert served == 1 + kept
+        assert not told.of(What.LOST)
