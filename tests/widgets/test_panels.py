@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.containers import Container
 from textual.strip import Strip
+from textual.widget import Widget
 
 from midstream_widgets import LinePanel, RecentMessages, SystemMetrics, TemporalAnalysis
 from midstream_widgets.views import MessageLine, MessagesView, TemporalView
@@ -60,10 +61,35 @@ async def test_a_row_repainted_alone_is_as_textual_paints_it(
             before = panel._painted_crop
             panel.refresh(panel.size.region)  # every row, but not the borders
             assert panel._painted_crop == before
-            assert all(panel._paint_row(y, region) for y in range(1, region.height - 1))
+            assert panel._paint_rows(region) == []
             quick = [list(strip) for strip in panel.render_lines(region)]
             panel.refresh()
             assert quick == [list(strip) for strip in panel.render_lines(region)]
+
+
+async def test_rows_that_moved_and_words_in_the_border_are_as_textual_paints_them() -> None:
+    messages = tuple(MessageLine(n, "12:00:00", "s", "user", "word " * (n * 7 % 23)) for n in range(40))
+    panel = RecentMessages()
+    app = Alone(panel, 60, 16)
+    async with app.run_test() as pilot:
+        fresh = counted(panel)
+        moved = 0
+        for end in (1, 3, 4, 9, 20, 21, 22, 22, 40):
+            panel.view = MessagesView(messages[max(0, end - 12) : end], end)
+            fresh.clear()
+            await pilot.pause()
+            moved += len(fresh) < 14
+            region = panel.outer_size.region
+            quick = [list(strip) for strip in panel.render_lines(region)]
+            panel._styles_cache.clear()
+            assert quick == [list(strip) for strip in Widget.render_lines(panel, region)]
+        assert panel.border_subtitle == "12 of 40"
+        assert moved > 5  # else nothing was kept
+        fresh.clear()
+        panel.view = replace(panel.view, total=41)
+        await pilot.pause()
+        assert fresh == []
+        assert "12 of 41" in app.screen._compositor.render_strips()[15].text
 
 
 async def test_a_panel_paints_what_it_was_given_before_it_was_mounted_and_while_it_was_hidden() -> None:

@@ -113,6 +113,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
             None  # what `_painted` covers; None when all of it is to be made anew
         )
         self._stale: set[int] = set()  # lines of it, borders counted, that are not true any more
+        self._lines: dict[Row, Strip] = {}  # lines of it by their rows, for rows that come to stand elsewhere
+        self._edges: tuple[Strip, Strip] | None = None  # left and right of every row
+        self._retitled = False
         super().__init__(name=name, id=id, classes=classes)
         self.set_reactive(Widget.auto_links, False)  # a stream's text never holds a link
         self.border_title = Content(self.TITLE)
@@ -188,7 +191,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
             return
         self._badge = badge
         text = plain(" · ".join(filter(None, badge)))
+        self._retitled = True
         self.border_subtitle = Content(text) if text.strip() else None
+        self._retitled = False
         untrue = provenance_style(badge[1]) == "warning"
         self.set_class(
             untrue, "-untrue", update=self.is_attached
@@ -209,6 +214,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         return strip.apply_offsets(0, y) if self.mouse_hover or selection is not None else strip
 
     def _set_dirty(self, *regions: Region) -> None:
+        if self._retitled and self.size:  # Textual would paint all lines for a word in the border
+            x, y = self.content_offset
+            regions = (Region(-x, self.outer_size.height - 1 - y, self.outer_size.width, 1),)
         super()._set_dirty(*regions)
         top = self.content_offset.y if regions else 0
         self._stale.update(y + top for region in regions for y in region.line_range)
@@ -219,32 +227,53 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         """Textual asks every visible widget for all its lines whenever one of them changed: keep what is still true."""
         if crop != self._painted_crop:
             self._painted, self._painted_crop = super().render_lines(crop), crop
-        elif left := [y for y in self._stale if crop.y <= y < crop.bottom and not self._paint_row(y, crop)]:
+            self._lines.clear()
+            self._edges = None
+        elif self._stale and (left := self._paint_rows(crop)):
             first, last = min(left), max(left) + 1
             fresh = super().render_lines(Region(crop.x, first, crop.width, last - first))
             self._painted[first - crop.y : last - crop.y] = fresh
         self._stale.clear()
         return self._painted
 
-    def _paint_row(self, y: int, crop: Region) -> bool:
-        """Put a new row, line `y` of the widget, between the borders that stand there; False where that can't be done.
+    def _paint_rows(self, crop: Region) -> list[int]:
+        """Put new rows between the borders that stand there; return those stale lines where that can't be done.
 
         Textual makes both borders and the padding anew for every line, which is half of what a line costs.
         """
+        stale = [y for y in self._stale if crop.y <= y < crop.bottom]
         content, width = self.content_region, self.outer_size.width
-        row, left = y - self.content_offset.y, self.content_offset.x
-        before = self._painted[y - crop.y]
         plain = not self.styles.tint.a and self.opacity == self.styles.text_opacity == 1.0
-        if not (0 <= row < content.height and crop.column_span == (0, width) and plain):
-            return False
-        strip, background = self.render_line(row), self.background_colors[1]
-        if strip.cell_length != content.width or before.cell_length != width:
-            return False
-        for each in self.get_line_filters():
-            strip = strip.apply_filter(each, background)
-        around = (before.crop(0, left), strip, before.crop(left + content.width, width))
-        self._painted[y - crop.y] = Strip([segment for part in around for segment in part], width)
-        return True
+        if not plain or crop.column_span != (0, width):
+            return stale
+        left, top = self.content_offset
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        # A line is of its row alone then, and rows of a log seldom change: they move.
+        pure = self._built == self.size and not self.mouse_hover and self.text_selection is None
+        known = self._lines if pure else {}
+        if len(known) > 3 * content.height:
+            known = self._lines = {row: known[row] for row in self._shown if row in known}
+        unpainted = []
+        for y in stale:
+            row = self._shown[y - top] if 0 <= y - top < len(self._shown) else None
+            before = self._painted[y - crop.y]
+            line = known.get(row) if row is not None else None
+            if line is None and 0 <= y - top < content.height and before.cell_length == width:
+                strip = self.render_line(y - top)
+                if strip.cell_length == content.width:
+                    for each in filters:
+                        strip = strip.apply_filter(each, background)
+                    if (edges := self._edges) is None:
+                        edges = before.crop(0, left), before.crop(left + content.width, width)
+                        self._edges = edges
+                    line = Strip([*edges[0], *strip, *edges[1]], width)
+            if line is None:
+                unpainted.append(y)
+                continue
+            self._painted[y - crop.y] = line
+            if row is not None:
+                known[row] = line
+        return unpainted
 
     def _strip(self, row: Row, width: int) -> Strip:
         row = fit(row, width)
