@@ -63,6 +63,7 @@ class SimulatedAudio:
         self._wave = (wave / np.abs(wave).max()).astype(np.float32)
         self._notes, self._period = _compose(rng or random.Random())
         self._starts = [note.start for note in self._notes]
+        self._sounds: dict[int, npt.NDArray[np.float32]] = {}
 
     def chunk(self, n: int) -> SimulatedChunk:
         """Chunk number `n`, from 0."""
@@ -79,18 +80,26 @@ class SimulatedAudio:
 
     def _play(self, first: int, out: npt.NDArray[np.float32]) -> None:
         """Add the notes that sound from sample `first` on to `out`."""
-        i = max(0, bisect_right(self._starts, first) - 1)
-        for note in self._notes[i:]:
+        start = max(0, bisect_right(self._starts, first) - 1)
+        for i, note in enumerate(self._notes[start:], start):
             if note.start >= first + CHUNK:
                 break
             lo, hi = max(0, note.start - first), min(CHUNK, note.start + note.length - first)
-            if lo >= hi:
-                continue
-            s = np.arange(first + lo - note.start, first + hi - note.start, dtype=np.float64)
+            if lo < hi:
+                out[lo:hi] += self._sound(i)[first + lo - note.start : first + hi - note.start]
+
+    def _sound(self, i: int) -> npt.NDArray[np.float32]:
+        """Note number `i`, whole: a chunk is a small part of it. The last two are kept."""
+        if (sound := self._sounds.get(i)) is None:
+            note = self._notes[i]
+            s = np.arange(note.length, dtype=np.float64)
             t = s / SAMPLE_RATE
             cycles = note.hertz * (t + 0.0008 * np.sin(2 * np.pi * 5.5 * t))  # a singer's vibrato
             envelope = np.sin(np.pi * s / note.length) ** 0.6  # zero at both ends: no clicks
-            out[lo:hi] += note.gain * envelope * self._wave[(cycles * _TABLE).astype(np.int64) % _TABLE]
+            wave = self._wave[(cycles * _TABLE).astype(np.int64) % _TABLE]
+            sound = (note.gain * envelope * wave).astype(np.float32)
+            self._sounds = dict([*self._sounds.items(), (i, sound)][-2:])
+        return sound
 
 
 def _compose(rng: random.Random) -> tuple[list[_Note], int]:

@@ -97,12 +97,10 @@ class SimulatedVideoStream(SimulatedStream):
             SimulatedVideo, rate, rng=self._rng
         )  # drawing the hills takes a while
         step = math.ceil(max(video.width, video.height) / _VIEW)
-        picture: Picture | None = None
         before: Picture | None = None
         self._live(sink)
         async for n in self._ticks(rate, sink):
-            picture = video.pixels(n, out=picture)
-            view = picture[::step, ::step].copy()
+            view = video.pixels(n, step)
             view.flags.writeable = False
             luma, motion = picture_levels(view, before)
             before = view
@@ -117,11 +115,15 @@ class SimulatedVideoStream(SimulatedStream):
                 luma,
                 motion,
                 keyframe=True,  # raw pictures: each stands alone
-                nbytes=picture.nbytes,
+                nbytes=3 * video.width * video.height,
             )
             if pictures := self._options.pictures:
-                pictures.show(frame, Shot(video.width, video.height, partial(nearest, picture)))
+                pictures.show(frame, Shot(video.width, video.height, partial(_drawn, video, n)))
             sink.emit(frame)
+
+
+def _drawn(video: SimulatedVideo, n: int, width: int, height: int) -> Picture:
+    return nearest(video.pixels(n), width, height)
 
 
 STREAMS: dict[Kind, type[SimulatedTextStream | SimulatedAudioStream | SimulatedVideoStream]] = {

@@ -63,18 +63,19 @@ class SimulatedVideo:
         data = self.pixels(n).tobytes()
         return SimulatedFrame(n, n / self.frame_rate, self.width, self.height, data)
 
-    def pixels(self, n: int, out: Picture | None = None) -> Picture:
-        """Picture number `n` as an array, uint8, shape (height, width, 3); drawn into `out` where given."""
-        picture = np.empty((self.height, self.width, 3), np.uint8) if out is None else out
+    def pixels(self, n: int, step: int = 1) -> Picture:
+        """Picture number `n`, or every `step`-th pixel of `step`-th row: uint8, shape (rows, columns, 3)."""
         t = n / self.frame_rate
+        picture = np.empty((-(-self.height // step), -(-self.width // step), 3), np.uint8)
         light = 0.5 - 0.5 * math.cos(2 * math.pi * t / DAY)
-        picture[: self._horizon] = (int(20 + 80 * light), int(25 + 140 * light), int(60 + 170 * light))
+        sky = -(-self._horizon // step)
+        picture[:sky] = (int(20 + 80 * light), int(25 + 140 * light), int(60 + 170 * light))
         offset = int(_PAN * t) % self.width
-        picture[self._horizon :] = self._hills[:, offset : offset + self.width]
-        left = self._bounce(t, 0, self.width)
-        top = self._bounce(t, 1, self.height)
-        side = 2 * self._radius + 1
-        picture[top : top + side, left : left + side][self._disc] = (250, 210, 70)
+        picture[sky:] = self._hills[-self._horizon % step :: step, offset : offset + self.width : step]
+        left, top = self._bounce(t, 0, self.width), self._bounce(t, 1, self.height)
+        disc = self._disc[-top % step :: step, -left % step :: step]
+        row, column = -(-top // step), -(-left // step)
+        picture[row : row + disc.shape[0], column : column + disc.shape[1]][disc] = (250, 210, 70)
         return picture
 
     def _bounce(self, t: float, axis: int, extent: int) -> int:

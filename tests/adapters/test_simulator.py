@@ -146,7 +146,11 @@ def test_generators_are_functions_of_number_and_seed() -> None:
 @pytest.mark.parametrize("size", [(16, 16), (17, 99), (1280, 720)])
 def test_pictures_of_any_size(size: tuple[int, int]) -> None:
     video = SimulatedVideo(30, size, random.Random(1))
-    assert all(video.pixels(n).shape == (size[1], size[0], 3) for n in range(0, 1000, 37))
+    for n in range(0, 1000, 37):
+        whole = video.pixels(n)
+        assert whole.shape == (size[1], size[0], 3)
+        for step in (2, 3, 7):
+            assert np.array_equal(video.pixels(n, step), whole[::step, ::step])
 
 
 @pytest.mark.parametrize(
