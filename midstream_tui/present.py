@@ -299,21 +299,27 @@ def message_line(session: Session, message: Message, epoch: float | None = None)
     if epoch is None:
         epoch = session.wall(0.0).timestamp()
     tally = session.streams.get(message.stream)
-    text = message.shown
-    if message.truncated:
-        text += f" … {message.truncated:,} more characters"
-    return MessageLine(
+    simulated = tally is not None and tally.provenance is Provenance.SIMULATED
+    clock = _clock(int(round(epoch + message.at, 3)), time.timezone)
+    text, missing = message.shown, message.truncated
+    tokens, estimated = message.tokens, message.tokens_estimated
+    told_from = text, missing, tokens, estimated, message.move, message.open, clock, simulated
+    if message.line is not None and message.line[0] == told_from:
+        return message.line[1]
+    line = MessageLine(
         serial=message.serial,
-        clock=_clock(int(round(epoch + message.at, 3)), time.timezone),
+        clock=clock,
         stream=message.stream,
         role=_role(message),
-        text=text,
-        tokens=message.tokens,
-        tokens_estimated=message.tokens_estimated,
+        text=f"{text} … {missing:,} more characters" if missing else text,
+        tokens=tokens,
+        tokens_estimated=estimated,
         move=message.move.replace("_", "-"),  # as Pattern Detection has it
         open=message.open,
-        simulated=tally is not None and tally.provenance is Provenance.SIMULATED,
+        simulated=simulated,
     )
+    message.line = told_from, line
+    return line
 
 
 @lru_cache(maxsize=1024)

@@ -25,7 +25,6 @@ class LogFeed:
         self._clock = clock
         self.filter = MessageFilter()
         self._stopped = False
-        self._lines: dict[int, tuple[str, MessageLine]] = {}
         self._kept: dict[int, bool] = {}
 
     def seek(self, wanted: MessageFilter) -> None:
@@ -47,6 +46,7 @@ class LogFeed:
         transcript = session.transcript
         found: list[MessageLine] = []
         left, looked, until = 0, 0, self._clock() + SEARCHING
+        epoch = session.wall(0.0).timestamp()
         for message in reversed(transcript.messages):
             keeps = None if message.open else self._kept.get(message.serial)
             if keeps is None:
@@ -54,20 +54,15 @@ class LogFeed:
                     left += 1
                     continue
                 looked += 1
-                line = message_line(session, message)
+                line = message_line(session, message, epoch)
                 keeps = self.filter.everything or self.filter.keeps(line.stream, line.role, line.text)
                 if not message.open:
                     self._kept[message.serial] = keeps
             if not keeps:
                 continue
-            held = self._lines.get(message.serial)
-            if held is None or message.open or held[1].open or held[0] != message.move:
-                held = message.move, message_line(session, message)
-                self._lines[message.serial] = held
-            found.append(held[1])
+            found.append(message_line(session, message, epoch))
         first = transcript.messages[0].serial if transcript.messages else 0
-        if len(self._lines) > 2 * len(transcript.messages) + 64:
-            self._lines = {serial: held for serial, held in self._lines.items() if serial >= first}
+        if len(self._kept) > 2 * len(transcript.messages) + 64:
             self._kept = {serial: kept for serial, kept in self._kept.items() if serial >= first}
         return LogView(
             messages=tuple(reversed(found)),

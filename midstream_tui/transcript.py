@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from midstream_adapters.events import TextChunk
 from midstream_adapters.events import Transcript as Heard
 from midstream_adapters.redact import redact
 from midstream_analysis.report import PatternHit
+
+if TYPE_CHECKING:
+    from midstream_widgets.views import MessageLine
 
 KEEP = 1000
 MOST_TOTAL = 8_000_000
@@ -37,6 +41,8 @@ class Message:
     reasoning: bool = False
     tool: str | None = None
     open: bool = False
+    line: tuple[tuple[object, ...], MessageLine] | None = field(default=None, compare=False, repr=False)
+    """As it was last shown, and from what: two hundred are asked for at every paint, and few have changed."""
     _shown: tuple[str, str] = ("", "")
 
     def replace(self, text: str) -> None:

@@ -25,6 +25,7 @@ from .at_once import paint_at_once
 from .key_line import KeyLine
 from .laid_out import skip_if_laid_out
 from .panel_grid import PanelGrid
+from .still import Still
 from .title import TitleLine
 
 LEAST = (80, 24)
@@ -64,7 +65,7 @@ class Feeder(Protocol):
     def feed(self, screen: LiveScreen) -> None: ...
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(Still, Screen[None]):
     """A subclass gives its panels, their feeds by panel id, and its layouts.
 
     Keys shared by all of them are in `LIVE`: digits switch panels, z gives one all the room, v changes the layout.

@@ -10,6 +10,8 @@ from textual.widget import Widget
 
 from midstream_tui.layouts import Layout, arrange, size_class
 
+from .still import Still
+
 
 class _Tiles(TextualLayout):
     """Textual's side of `midstream_tui.layouts.arrange`."""
@@ -31,7 +33,7 @@ class _Tiles(TextualLayout):
         ]
 
 
-class PanelGrid(Container):
+class PanelGrid(Still, Container):
     """Shows the panels of `lines` but the ones switched off, or one alone, over all the room.
 
     A hidden panel is not displayed at all: it is neither laid out, focused nor fed.
