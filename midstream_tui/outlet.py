@@ -22,6 +22,8 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 
 LATE, ANSWER_LATE = 0.05, 0.1
 """Seconds that a write may wait, or an answer be later than the fastest one, before the link is behind."""
+SOON, WARY = 0.005, 10.0
+"""Seconds that a write may wait within so many of one that waited: a link that was slow is taken at its first sign."""
 ASK_EVERY, ASK_BEHIND = 0.5, 8192
 """Seconds, or characters written, after which the terminal is asked again how far it is."""
 WINDOW = (32768, 1 << 20)
@@ -54,6 +56,7 @@ class Outlet:
         self._gathered = 0
         self._queued = 0  # characters, in all
         self._writing: float | None = None  # since when
+        self._slow_at = -WARY
         self._asked: float | None = None
         self._next_question = self._again_at = 0.0
         self._asked_at = self._shown = 0  # `_queued` at the question, and at the last that was answered
@@ -83,7 +86,9 @@ class Outlet:
 
     def behind(self) -> bool:
         """Whether more output now would only be late."""
-        if self.waiting > LATE:
+        waiting, now = self.waiting, self._clock()
+        if waiting > (SOON if now - self._slow_at < WARY else LATE):
+            self._slow_at = now
             return True
         self._forget_lost()
         asked = self._asked

@@ -11,6 +11,7 @@ from textual import on
 from textual.driver import Driver
 
 from midstream_tui.pace import Pace
+from midstream_tui.whole_frames import WholeFrames
 
 from .base import Deeds
 
@@ -33,6 +34,7 @@ class LinkDeeds(Deeds):
     def __init__(self) -> None:
         super().__init__()
         self.pace = Pace(time.monotonic)
+        self._frames = WholeFrames()
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
@@ -72,6 +74,7 @@ class LinkDeeds(Deeds):
     @on(Driver.SignalResume)
     def _came_back(self) -> None:
         """After ctrl+z and fg the terminal shows nothing of ours, though nothing of it has changed."""
+        self._frames.forget()
         if self.screen_stack:
             self.screen.refresh()
 
@@ -110,4 +113,6 @@ class LinkDeeds(Deeds):
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if self._held is not None and renderable is not None:
             self._torn = True  # Textual forgets what it displays while held: all is painted afterwards
+        if self.outlet is not None and not self._batch_count:
+            renderable = self._frames.less(renderable)
         super()._display(screen, renderable)

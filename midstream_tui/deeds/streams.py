@@ -69,7 +69,10 @@ class StreamDeeds(Deeds):
     def selected(self) -> str | None:
         """The stream that keys speak of: the selected one, else where the cursor is, else the one in focus."""
         session, screen = self.hub.session, self.live_screen
-        for name in (session.selected, screen.pointed() if screen.stands else None):
+        pointed = (
+            (screen.unheard(), session.selected, screen.pointed()) if screen.stands else (session.selected,)
+        )
+        for name in pointed:
             if name is not None and (name in session.streams or name in self.hub.sources):
                 return name
         focus = session.focus()
@@ -78,6 +81,7 @@ class StreamDeeds(Deeds):
     @on(StreamMetrics.StreamSelected)
     @on(StreamTable.Selected)
     def _stream_selected(self, event: StreamMetrics.StreamSelected | StreamTable.Selected) -> None:
+        event.heard = True
         self.select(event.stream)
         if event.chosen:
             self.action_detail()

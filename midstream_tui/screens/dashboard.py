@@ -52,7 +52,14 @@ class DashboardScreen(LiveScreen):
             "messages": Feed.of(lambda at: present.messages_view(at.session), Area.MESSAGES),
         }
 
-    def pointed(self) -> str | None:
+    @property
+    def _streams(self) -> StreamMetrics:
         streams = self.panel("streams")
         assert isinstance(streams, StreamMetrics)
-        return streams.selected or None
+        return streams
+
+    def pointed(self) -> str | None:
+        return self._streams.selected or None
+
+    def unheard(self) -> str | None:
+        return self._streams.unheard

@@ -75,6 +75,9 @@ class DetailScreen(LiveScreen):
     def pointed(self) -> str | None:
         return self.stream
 
+    def unheard(self) -> str | None:
+        return self.stream  # whatever was opened meanwhile: keys speak of what is seen
+
     def progress(self) -> str:
         tally = self._session.streams.get(self.stream)
         at = position(tally) if tally is not None and not tally.over else None

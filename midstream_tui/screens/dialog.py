@@ -21,6 +21,7 @@ from textual.visual import Visual
 
 from .at_once import paint_at_once
 from .laid_out import skip_if_laid_out
+from .painted_once import PaintedOnce
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -89,7 +90,7 @@ def below_of(screen: Screen[object]) -> Screen[object] | None:
     return stack[at - 1] if at and screen.styles.background.a < 1 else None
 
 
-class Backdropped:
+class Backdropped(PaintedOnce):
     """Goes before a modal screen's class. No `Screen`: styles are inherited from the first base that is one."""
 
     _backdrop: Backdrop | None = None

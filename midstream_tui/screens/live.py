@@ -24,6 +24,7 @@ from midstream_widgets.lines import fit
 from .at_once import paint_at_once
 from .key_line import KeyLine
 from .laid_out import skip_if_laid_out
+from .painted_once import PaintedOnce
 from .panel_grid import PanelGrid
 from .still import Still
 from .title import TitleLine
@@ -65,7 +66,7 @@ class Feeder(Protocol):
     def feed(self, screen: LiveScreen) -> None: ...
 
 
-class LiveScreen(Still, Screen[None]):
+class LiveScreen(PaintedOnce, Still, Screen[None]):
     """A subclass gives its panels, their feeds by panel id, and its layouts.
 
     Keys shared by all of them are in `LIVE`: digits switch panels, z gives one all the room, v changes the layout.
@@ -174,6 +175,10 @@ class LiveScreen(Still, Screen[None]):
 
     def pointed(self) -> str | None:
         """The stream that the cursor is on, or that the screen is about; None when it points at none."""
+        return None
+
+    def unheard(self) -> str | None:
+        """The stream that the user has gone to on this screen, while the app may not have heard of it."""
         return None
 
     def progress(self) -> str:

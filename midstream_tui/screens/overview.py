@@ -55,10 +55,17 @@ class OverviewScreen(LiveScreen):
             "messages": Feed.of(lambda at: present.messages_view(at.session), Area.MESSAGES),
         }
 
-    def pointed(self) -> str | None:
+    @property
+    def _streams(self) -> StreamTable:
         table = self.panel("table")
         assert isinstance(table, StreamTable)
-        return str(table.cursor) if table.cursor is not None else None
+        return table
+
+    def pointed(self) -> str | None:
+        return str(self._streams.cursor) if self._streams.cursor is not None else None
+
+    def unheard(self) -> str | None:
+        return self._streams.unheard
 
     def _facts(self, at: Moment) -> object:
         return facts_view(at.session, self.pointed() or "", at.now)

@@ -35,6 +35,7 @@ class Alone(App[None]):
 
     def on_stream_metrics_stream_selected(self, message: StreamMetrics.StreamSelected) -> None:
         assert message.control is self.panel
+        message.heard = True
         self.said.append((message.stream, message.chosen))
 
     @property

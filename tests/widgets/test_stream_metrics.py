@@ -55,6 +55,22 @@ async def test_the_cursor_stays_with_its_stream() -> None:
         assert panel.selected == ""
 
 
+async def test_a_choice_of_before_does_not_undo_a_key_that_the_app_has_not_heard_of() -> None:
+    panel = StreamMetrics(replace(METRICS, selected=""))
+    app = Alone(panel, 60, 9)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        panel.action_move(1)
+        panel.action_move(1)
+        panel.view = replace(METRICS, selected="audio-stream-1")  # the app has heard of the first move alone
+        assert (panel.selected, panel.unheard) == ("video-stream-1", "video-stream-1")
+        await pilot.pause()
+        assert panel.unheard is None
+        panel.view = replace(METRICS, selected="video-stream-1")
+        panel.view = replace(METRICS, selected="audio-stream-1")
+        assert panel.selected == "audio-stream-1"
+
+
 async def test_only_the_two_rows_of_a_cursor_move_are_repainted() -> None:
     panel = StreamMetrics(METRICS)
     app = Alone(panel, 60, 9)

@@ -56,6 +56,7 @@ class Stage(App[None]):
 
     def on_stream_table_selected(self, event: StreamTable.Selected) -> None:
         self.said.append((event.stream, event.chosen))
+        event.heard = True
 
 
 def lines(table: StreamTable) -> list[str]:
@@ -126,6 +127,22 @@ async def test_the_cursor_stays_with_its_stream_and_tells() -> None:
         assert table.cursor == "gone"
         await pilot.press("G")
         assert table.cursor == "camera"
+
+
+async def test_a_choice_of_before_does_not_undo_a_key_that_the_app_has_not_heard_of() -> None:
+    app = Stage(OverviewView(ROWS))
+    async with app.run_test() as pilot:
+        table = app.query_one(StreamTable)
+        await pilot.pause()
+        names = list(map(str, table.keys()))
+        table.action_move(1)
+        table.action_move(1)
+        table.view = OverviewView(ROWS, selected=names[1])  # the app has heard of the first move alone
+        assert (table.cursor, table.unheard) == (names[2], names[2])
+        await pilot.pause()
+        assert table.unheard is None
+        table.view = OverviewView(ROWS, selected=names[0])
+        assert table.cursor == names[0]
 
 
 async def test_a_click_selects_and_a_second_opens() -> None:

@@ -161,7 +161,9 @@ class LinePanel(Widget, Generic[V], can_focus=True):
         self._update_badge()
         size = self.size
         if self._built != size or not size:
-            self._built = None  # never painted at this size: everything is dirty anyway
+            self._built = None
+            if self._painted_crop is not None:  # else all of it is to be painted anyway
+                self.refresh()
             return
         self._all = self.rows(self.view, size.width, size.height)
         self._repaint()

@@ -9,13 +9,13 @@ from rich.cells import cell_len
 from textual import events, on
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.reactive import var
 
 from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.line_panel import LinePanel, at_key
 from midstream_widgets.lines import Row, Span, cut, justify, pad, width_of
+from midstream_widgets.telling import Telling
 from midstream_widgets.views import MetricsRow, MetricsView
 
 SENTENCES = (48, 72)
@@ -198,7 +198,8 @@ class StreamMetrics(LinePanel[MetricsView]):
     """Counts, bytes and rates a stream, with a cursor.
 
     The cursor stays with its stream when rows come, go or change order. The app's own choice (``view.selected``)
-    moves it only when that choice changes, so a view made before a key press does not undo the key.
+    moves it only when that choice changes and the app has heard of the cursor's last move, so a view made before a key
+    press does not undo the key.
     """
 
     TITLE = "Stream Metrics"
@@ -208,12 +209,12 @@ class StreamMetrics(LinePanel[MetricsView]):
         Binding("enter", "choose", "Choose", id="metrics.choose", tooltip="Open the selected stream"),
     ]
 
-    class StreamSelected(Message):
+    class StreamSelected(Telling):
         """The cursor is on another stream, or (``chosen``) enter was pressed on this one."""
 
         def __init__(self, panel: StreamMetrics, stream: str, chosen: bool) -> None:
-            super().__init__()
-            self.panel, self.stream, self.chosen = panel, stream, chosen
+            super().__init__(stream, chosen)
+            self.panel = panel
 
         @property
         def control(self) -> StreamMetrics:
@@ -221,6 +222,12 @@ class StreamMetrics(LinePanel[MetricsView]):
 
     _cursor: tuple[str, str] | None = None
     _adopted = ""
+    _told: StreamSelected | None = None
+
+    @property
+    def unheard(self) -> str | None:
+        """The stream that the cursor has moved to, while the app has not heard of that."""
+        return self._told.stream if self._told is not None and self._told.waits else None
 
     @property
     def selected(self) -> str:
@@ -235,7 +242,7 @@ class StreamMetrics(LinePanel[MetricsView]):
 
     def _place_cursor(self, view: MetricsView) -> tuple[str, str] | None:
         keys = [(row.stream, row.kind) for row in view.rows]
-        if view.selected != self._adopted:
+        if view.selected != self._adopted and self.unheard is None:
             self._adopted = view.selected
             if view.selected != self.selected:
                 self._cursor = next((key for key in keys if key[0] == view.selected), self._cursor)
@@ -257,7 +264,11 @@ class StreamMetrics(LinePanel[MetricsView]):
         before, self._cursor = self.selected, key
         self.update_rows()
         if key[0] != before:
-            self.post_message(self.StreamSelected(self, key[0], chosen=False))
+            self._tell(key[0], chosen=False)
+
+    def _tell(self, stream: str, chosen: bool) -> None:
+        self._told = self.StreamSelected(self, stream, chosen)
+        self.post_message(self._told)
 
     def action_move(self, by: int) -> None:
         keys = [(row.stream, row.kind) for row in self.view.rows]
@@ -268,7 +279,7 @@ class StreamMetrics(LinePanel[MetricsView]):
 
     def action_choose(self) -> None:
         if self._cursor:
-            self.post_message(self.StreamSelected(self, self._cursor[0], chosen=True))
+            self._tell(self._cursor[0], chosen=True)
 
     @on(events.Click)
     def _pick(self, event: events.Click) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.reactive import var
 
 from midstream_widgets import columns as c
@@ -16,6 +15,7 @@ from midstream_widgets.cursor_panel import CursorPanel
 from midstream_widgets.glyphs import Glyph
 from midstream_widgets.lines import Row, Span
 from midstream_widgets.overview_views import OverviewRow, OverviewView
+from midstream_widgets.telling import Telling
 
 LEVELS = (
     Glyph("✓", "ok", "good"),
@@ -176,20 +176,22 @@ class StreamTable(CursorPanel[OverviewView]):
         Binding("r", "reverse", "Reverse", id="table.reverse", tooltip="Turn the order round"),
     ]
 
-    class Selected(Message):
+    class Selected(Telling):
         """The cursor is on another stream, or (``chosen``) the user wants to see this one."""
-
-        def __init__(self, stream: str, chosen: bool) -> None:
-            super().__init__()
-            self.stream, self.chosen = stream, chosen
 
     sort = "alert"
     reversed = False
     _adopted = ""
+    _told: Selected | None = None
     _layout: list[tuple[c.Column[OverviewRow], int]]
 
+    @property
+    def unheard(self) -> str | None:
+        """The stream that the cursor has moved to, while the app has not heard of that."""
+        return self._told.stream if self._told is not None and self._told.waits else None
+
     def rows(self, view: OverviewView, width: int, height: int) -> list[Row]:
-        if view.selected != self._adopted:
+        if view.selected != self._adopted and self.unheard is None:
             self._adopted = view.selected
             self.cursor = view.selected
         cursor = self.place()
@@ -232,10 +234,14 @@ class StreamTable(CursorPanel[OverviewView]):
         return [row.stream for row in self.ordered(self.view)]
 
     def moved(self, key: Hashable) -> None:
-        self.post_message(self.Selected(str(key), chosen=False))
+        self._tell(str(key), chosen=False)
 
     def chosen(self, key: Hashable) -> None:
-        self.post_message(self.Selected(str(key), chosen=True))
+        self._tell(str(key), chosen=True)
+
+    def _tell(self, stream: str, chosen: bool) -> None:
+        self._told = self.Selected(stream, chosen)
+        self.post_message(self._told)
 
     def clicked(self, x: int, y: int) -> None:
         column = c.at(self._layout, x - 2)
