@@ -228,15 +228,28 @@ class LinePanel(Widget, Generic[V], can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """Textual asks every visible widget for all its lines whenever one of them changed: keep what is still true."""
         if crop != self._painted_crop:
-            self._painted, self._painted_crop = super().render_lines(crop), crop
-            self._lines.clear()
-            self._edges = None
-        elif self._stale and (left := self._paint_rows(crop)):
+            self._paint_frame(crop)
+        if self._stale and (left := self._paint_rows(crop)):
             first, last = min(left), max(left) + 1
             fresh = super().render_lines(Region(crop.x, first, crop.width, last - first))
             self._painted[first - crop.y : last - crop.y] = fresh
         self._stale.clear()
         return self._painted
+
+    def _paint_frame(self, crop: Region) -> None:
+        """Paint what is around the rows, and one of them, for the borders of all others; these are stale then."""
+        self._lines.clear()
+        self._edges = None
+        self._stale.clear()
+        self._painted_crop = crop
+        top, height = self.content_offset.y, self.content_size.height
+        if height < 2 or crop != self.outer_size.region:
+            self._painted = super().render_lines(crop)
+            return
+        above = super().render_lines(Region(0, 0, crop.width, top + 1))
+        below = super().render_lines(Region(0, top + height, crop.width, crop.height - top - height))
+        self._painted = [*above, *above[-1:] * (height - 1), *below]
+        self._stale.update(range(top + 1, top + height))
 
     def _paint_rows(self, crop: Region) -> list[int]:
         """Put new rows between the borders that stand there; return those stale lines where that can't be done.
