@@ -26,7 +26,7 @@ from .key_line import KeyLine
 from .laid_out import skip_if_laid_out
 from .painted_once import PaintedOnce
 from .panel_grid import PanelGrid
-from .still import Still
+from .still import StillBlank
 from .title import TitleLine
 
 LEAST = (80, 24)
@@ -66,7 +66,7 @@ class Feeder(Protocol):
     def feed(self, screen: LiveScreen) -> None: ...
 
 
-class LiveScreen(PaintedOnce, Still, Screen[None]):
+class LiveScreen(PaintedOnce, StillBlank, Screen[None]):
     """A subclass gives its panels, their feeds by panel id, and its layouts.
 
     Keys shared by all of them are in `LIVE`: digits switch panels, z gives one all the room, v changes the layout.

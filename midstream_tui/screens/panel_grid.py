@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from midstream_tui.layouts import Layout, arrange, size_class
 
-from .still import Still
+from .still import StillBlank
 
 
 class _Tiles(TextualLayout):
@@ -33,7 +33,7 @@ class _Tiles(TextualLayout):
         ]
 
 
-class PanelGrid(Still, Container):
+class PanelGrid(StillBlank, Container):
     """Shows the panels of `lines` but the ones switched off, or one alone, over all the room.
 
     A hidden panel is not displayed at all: it is neither laid out, focused nor fed.

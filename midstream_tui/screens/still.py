@@ -20,3 +20,13 @@ class Still(Widget):
         if self._still is None or self._still[0] != crop:
             self._still = crop, super().render_lines(crop)
         return self._still[1]
+
+
+class StillBlank(Still):
+    """One that shows nothing of its own but its background: all its lines are the same."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        if self._still is None or self._still[0] != crop:
+            line = Widget.render_lines(self, Region(crop.x, crop.y, crop.width, min(1, crop.height)))
+            self._still = crop, line * crop.height
+        return self._still[1]
