@@ -188,6 +188,35 @@ async def test_parts_of_widgets_have_the_styles_that_textual_works_out(app: MidS
     assert compared > 300
 
 
+async def test_widgets_have_the_styles_that_textual_works_out(app: MidStreamApp) -> None:
+    of_textual = inspect.unwrap(Stylesheet.apply)
+    compared = 0
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.paint()
+        for keys in (
+            "tab",
+            "t",
+            "d",
+            "tab",
+            "escape d",
+            "escape s",
+            "tab",
+            "escape i",
+            "escape i tab tab",
+            "escape E",
+        ):
+            await pilot.press(*keys.split())
+            await pilot.pause(0.2)
+            for widget in app.screen.walk_children(Widget, with_self=True):
+                ours = {name: str(value) for name, value in widget.styles.base.get_rules().items()}
+                of_textual(app.stylesheet, widget)
+                theirs = {name: str(value) for name, value in widget.styles.base.get_rules().items()}
+                assert ours == theirs, (keys, widget)
+                compared += 1
+    assert compared > 120
+    assert len(app.stylesheet.__dict__["_known_styles"][2]) > 20
+
+
 async def test_a_dialog_with_a_file_of_styles_gets_them_once(
     app: MidStreamApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
