@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from midstream_widgets.lines import ELLIPSIS
 
@@ -18,7 +19,7 @@ from .still import Still
 _GAP = 2
 
 
-class KeyLine(Still):
+class KeyLine(Still, Widget):
     """Shows the bindings that want to be shown, as many as fit whole, and does what is clicked."""
 
     DEFAULT_CSS = """

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from textual.widget import Widget as Base
+else:
+    Base = object  # styles are inherited from the first base that is a widget
 
 
-class Still(Widget):
-    """A base, put first, of what is often asked and seldom changes."""
+class Still(Base):
+    """Goes before the class of what is often asked and seldom changes."""
 
     _still: tuple[Region, list[Strip]] | None = None
 
@@ -18,15 +24,15 @@ class Still(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         if self._still is None or self._still[0] != crop:
-            self._still = crop, super().render_lines(crop)
+            self._still = crop, self._made(crop)
         return self._still[1]
+
+    def _made(self, crop: Region) -> list[Strip]:
+        return super().render_lines(crop)
 
 
 class StillBlank(Still):
-    """One that shows nothing of its own but its background: all its lines are the same."""
+    """Of what shows nothing of its own but its background: all its lines are the same."""
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        if self._still is None or self._still[0] != crop:
-            line = Widget.render_lines(self, Region(crop.x, crop.y, crop.width, min(1, crop.height)))
-            self._still = crop, line * crop.height
-        return self._still[1]
+    def _made(self, crop: Region) -> list[Strip]:
+        return super()._made(Region(crop.x, crop.y, crop.width, min(1, crop.height))) * crop.height

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 from textual.reactive import reactive
+from textual.widget import Widget
 
 from midstream_tui.trouble import Level, Trouble
 from midstream_widgets.lines import plain
@@ -14,7 +15,7 @@ from .still import Still
 _COLOURS = {Level.WARNING: "$text-warning", Level.ERROR: "$text-error"}
 
 
-class TitleLine(Still):
+class TitleLine(Still, Widget):
     """One line that repaints when what it says changes. What matters most is said first and cut last."""
 
     DEFAULT_CSS = """

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from midstream_tui.app import MidStreamApp
 from midstream_tui.screens.help import HelpScreen
 from midstream_tui.whole_frames import AGAIN, WholeFrames
-from midstream_widgets import StreamMetrics
+from midstream_widgets import RecentMessages, StreamMetrics
 from midstream_widgets.charts.latency import LatencyHistogram
 from tests.app.shell_pilot import app_of
 from tests.app.test_screens_snapshots import made
@@ -161,3 +161,29 @@ async def test_a_key_speaks_of_the_stream_that_the_key_before_it_went_to(tmp_pat
         assert app.hub.session.selected == "two"
         app.select("one")  # and what is chosen after it counts
         assert app.selected() == "one"
+
+
+async def test_bases_before_a_widgets_class_take_nothing_of_its_styles(tmp_path: Path) -> None:
+    async with two_streams(tmp_path) as pilot:
+        app = app_of(pilot)
+        still(app)
+        for key, kind in (
+            ("1", "DashboardScreen"),
+            ("d", "DetailScreen"),
+            ("a", "OverviewScreen"),
+            ("L", "LogScreen"),
+        ):
+            await pilot.press(key)
+            await settle(pilot)
+            screen = app.screen
+            assert {kind, "LiveScreen", "Screen"} <= screen._css_type_names
+            assert set(screen._component_styles) >= Screen.COMPONENT_CLASSES
+        await pilot.press("escape", "escape", "escape")
+        messages = app._screen.query_one(RecentMessages)
+        await pilot.mouse_down(messages, offset=(2, 1))
+        await pilot.hover(messages, offset=(30, 1))
+        await pilot.mouse_up(messages, offset=(30, 1))
+        await pilot.pause()
+        assert app.screen.get_selected_text()
+        panel = messages.outer_size.region
+        assert any(strip.text.strip("│ ") for strip in messages.render_lines(panel))

@@ -15,7 +15,7 @@ from midstream_widgets import formats as f
 from midstream_widgets import glyphs
 from midstream_widgets.line_panel import LinePanel, at_key
 from midstream_widgets.lines import Row, Span, cut, justify, pad, width_of
-from midstream_widgets.telling import Telling
+from midstream_widgets.telling import Telling, Tells
 from midstream_widgets.views import MetricsRow, MetricsView
 
 SENTENCES = (48, 72)
@@ -194,7 +194,7 @@ def metrics_rows(
     return rows
 
 
-class StreamMetrics(LinePanel[MetricsView]):
+class StreamMetrics(Tells, LinePanel[MetricsView]):
     """Counts, bytes and rates a stream, with a cursor.
 
     The cursor stays with its stream when rows come, go or change order. The app's own choice (``view.selected``)
@@ -222,12 +222,6 @@ class StreamMetrics(LinePanel[MetricsView]):
 
     _cursor: tuple[str, str] | None = None
     _adopted = ""
-    _told: StreamSelected | None = None
-
-    @property
-    def unheard(self) -> str | None:
-        """The stream that the cursor has moved to, while the app has not heard of that."""
-        return self._told.stream if self._told is not None and self._told.waits else None
 
     @property
     def selected(self) -> str:
@@ -264,11 +258,7 @@ class StreamMetrics(LinePanel[MetricsView]):
         before, self._cursor = self.selected, key
         self.update_rows()
         if key[0] != before:
-            self._tell(key[0], chosen=False)
-
-    def _tell(self, stream: str, chosen: bool) -> None:
-        self._told = self.StreamSelected(self, stream, chosen)
-        self.post_message(self._told)
+            self.tell(self.StreamSelected(self, key[0], chosen=False))
 
     def action_move(self, by: int) -> None:
         keys = [(row.stream, row.kind) for row in self.view.rows]
@@ -279,7 +269,7 @@ class StreamMetrics(LinePanel[MetricsView]):
 
     def action_choose(self) -> None:
         if self._cursor:
-            self._tell(self._cursor[0], chosen=True)
+            self.tell(self.StreamSelected(self, self._cursor[0], chosen=True))
 
     @on(events.Click)
     def _pick(self, event: events.Click) -> None:

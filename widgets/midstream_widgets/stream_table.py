@@ -15,7 +15,7 @@ from midstream_widgets.cursor_panel import CursorPanel
 from midstream_widgets.glyphs import Glyph
 from midstream_widgets.lines import Row, Span
 from midstream_widgets.overview_views import OverviewRow, OverviewView
-from midstream_widgets.telling import Telling
+from midstream_widgets.telling import Telling, Tells
 
 LEVELS = (
     Glyph("✓", "ok", "good"),
@@ -151,7 +151,7 @@ COLUMNS: tuple[c.Column[OverviewRow], ...] = (
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
-class StreamTable(CursorPanel[OverviewView]):
+class StreamTable(Tells, CursorPanel[OverviewView]):
     """All streams in columns. `sort` names the column that orders them; clicking a title does so, too."""
 
     TITLE = "All Streams"
@@ -182,13 +182,7 @@ class StreamTable(CursorPanel[OverviewView]):
     sort = "alert"
     reversed = False
     _adopted = ""
-    _told: Selected | None = None
     _layout: list[tuple[c.Column[OverviewRow], int]]
-
-    @property
-    def unheard(self) -> str | None:
-        """The stream that the cursor has moved to, while the app has not heard of that."""
-        return self._told.stream if self._told is not None and self._told.waits else None
 
     def rows(self, view: OverviewView, width: int, height: int) -> list[Row]:
         if view.selected != self._adopted and self.unheard is None:
@@ -234,14 +228,10 @@ class StreamTable(CursorPanel[OverviewView]):
         return [row.stream for row in self.ordered(self.view)]
 
     def moved(self, key: Hashable) -> None:
-        self._tell(str(key), chosen=False)
+        self.tell(self.Selected(str(key), chosen=False))
 
     def chosen(self, key: Hashable) -> None:
-        self._tell(str(key), chosen=True)
-
-    def _tell(self, stream: str, chosen: bool) -> None:
-        self._told = self.Selected(stream, chosen)
-        self.post_message(self._told)
+        self.tell(self.Selected(str(key), chosen=True))
 
     def clicked(self, x: int, y: int) -> None:
         column = c.at(self._layout, x - 2)
