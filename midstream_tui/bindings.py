@@ -38,6 +38,7 @@ APP: list[BindingType] = [
     Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True, tooltip="The same as Quit"),
     Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True,
             tooltip="Stop everything and go to the shell; fg comes back"),
+    _quiet("ctrl+l", "redraw", "Redraw", "app.redraw", "Paint all anew, where something else wrote to the terminal"),
     _quiet("ctrl+p,colon", "command_palette", "Commands", "app.palette", "Find a command by name"),
 ]  # fmt: skip
 

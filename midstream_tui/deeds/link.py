@@ -74,6 +74,10 @@ class LinkDeeds(Deeds):
     @on(Driver.SignalResume)
     def _came_back(self) -> None:
         """After ctrl+z and fg the terminal shows nothing of ours, though nothing of it has changed."""
+        self.action_redraw()
+
+    def action_redraw(self) -> None:
+        """Write every line of the screen, whatever the terminal may show."""
         self._frames.forget()
         if self.screen_stack:
             self.screen.refresh()

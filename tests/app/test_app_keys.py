@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual._compositor import LayoutUpdate
 from textual.binding import Binding
 from textual.command import CommandPalette
 
@@ -59,6 +60,18 @@ async def quits(pilot: Keys) -> None:
 async def quits_on_interrupt(pilot: Keys) -> None:
     await pilot.press("ctrl+c")
     assert not pilot.app.is_running or pilot.app._exit
+
+
+async def paints_anew(pilot: Keys) -> None:
+    app, seen = app_of(pilot), list[object]()
+    assert app.painter is not None
+    app.painter.pause()
+    await pilot.pause()
+    display = app._display
+    app._display = lambda screen, update: (seen.append(update), display(screen, update))[0]  # type: ignore[func-returns-value, method-assign]
+    await pilot.press("ctrl+l")
+    await pilot.pause(0.05)
+    assert [type(update) for update in seen if update is not None] == [LayoutUpdate]
 
 
 async def stops_for_the_shell(pilot: Keys) -> None:
@@ -290,6 +303,7 @@ DASHBOARD_TESTS: dict[str, Callable[[Keys], Awaitable[None]]] = {
     "app.quit": quits,
     "app.interrupt": quits_on_interrupt,
     "app.suspend": stops_for_the_shell,
+    "app.redraw": paints_anew,
     "app.palette": opens_the_palette,
     "app.mouse": switches_the_mouse,
     "screen.back": goes_back,

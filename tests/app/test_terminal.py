@@ -202,3 +202,20 @@ def test_ctrl_z_stops_it_and_all_of_the_screen_comes_back() -> None:
         screen.press(b"q")
         assert screen.ended() == 0
         assert given_back(screen)
+
+
+def test_what_another_program_wrote_goes_with_ctrl_l(tmp_path: Path) -> None:
+    file = tmp_path / "lines.txt"
+    file.write_text("the only line\n", encoding="utf-8")
+    with terminal([str(file)]) as screen:
+        screen.see("the only line")
+        screen.until(lambda: "ended" in screen.text)
+        screen.read(1.0)
+        screen.feed(b"\x1b7\x1b[20;10HBroadcast message\x1b8")
+        screen.read(0.5)
+        assert "Broadcast message" in screen.text
+        screen.press(b"\x0c")
+        screen.until(lambda: "Broadcast message" not in screen.text, 10.0)
+        assert "the only line" in screen.text
+        screen.press(b"q")
+        assert screen.ended() == 0
