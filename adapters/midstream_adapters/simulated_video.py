@@ -64,7 +64,7 @@ class SimulatedVideo:
         return SimulatedFrame(n, n / self.frame_rate, self.width, self.height, data)
 
     def pixels(self, n: int, step: int = 1) -> Picture:
-        """Picture number `n`, or every `step`-th pixel of `step`-th row: uint8, shape (rows, columns, 3)."""
+        """Picture number `n`, or every `step`-th pixel and row of it: uint8, shape (rows, columns, 3)."""
         t = n / self.frame_rate
         picture = np.empty((-(-self.height // step), -(-self.width // step), 3), np.uint8)
         light = 0.5 - 0.5 * math.cos(2 * math.pi * t / DAY)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.driver import Driver
+from textual.events import Resize
 
 from midstream_tui.pace import Pace
 from midstream_tui.whole_frames import WholeFrames
@@ -81,6 +82,11 @@ class LinkDeeds(Deeds):
         self._frames.forget()
         if self.screen_stack:
             self.screen.refresh()
+
+    @on(Resize)
+    def _resized(self) -> None:
+        """There and back within a second, the size is the one that was, but the terminal has cut or moved its lines."""
+        self._frames.forget()
 
     # -- one frame at a time
 

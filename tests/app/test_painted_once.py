@@ -61,6 +61,17 @@ def test_a_whole_frame_is_written_without_the_lines_that_stand_there() -> None:
     assert frames.less(None) is None
 
 
+async def test_another_size_of_the_terminal_leaves_nothing_that_is_known_of_it(tmp_path: Path) -> None:
+    async with two_streams(tmp_path) as pilot:
+        app = app_of(pilot)
+        still(app)
+        assert app._frames.less(frame("one", "two")) is not None
+        assert app._frames.less(frame("one", "two")) is None
+        await pilot.resize_terminal(100, 30)
+        await pilot.resize_terminal(120, 40)
+        assert app._frames.less(frame("one", "two")) is not None
+
+
 async def test_the_screen_below_a_dialog_tells_it_what_changed_and_no_more(tmp_path: Path) -> None:
     app = made(tmp_path, "midstream")
     async with app.run_test(size=(120, 40)) as pilot:
